@@ -11,10 +11,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 CHAPTERS = sorted(path.stem for path in (BOOK / "en").glob("*.ipynb"))
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT / "tools"), str(BOOK / "extension")]
 
 # The committed outputs were made with the packaged data, on the CPU, as a reader without any set-up has them.
-os.environ.pop("BOOK_DATA", None)
+# The tests of the loaders for the full sets (test_data.py) run where BOOK_DATA names them.
+if "BOOK_DATA" in os.environ:
+    os.environ["LANDING_FULL_DATA"] = os.environ.pop("BOOK_DATA")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 

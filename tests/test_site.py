@@ -1,11 +1,13 @@
 """The built site as files: it builds without a warning; links, head, language, alternative text, no third party."""
 import re
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import BOOK
+from conftest import BOOK, ROOT
 
 GENERATED = {"search.html", "genindex.html"}
 # Elements whose address a browser fetches by itself when the page opens.
@@ -112,3 +114,13 @@ def test_citations_and_terms_are_links(documents):
     entries = {tag["id"] for tag in documents["en/bibliography.html"].find_all(id=True)}
     cited = {urldefrag(tag["href"])[1] for name, page in documents.items() if name.startswith("en/") for tag in page.find_all("a", href=re.compile(r"bibliography\.html#"))}
     assert cited and cited <= entries
+
+
+def test_a_bare_build_works_without_a_warning(tmp_path):
+    """`jupyter-book build .` shows both editions in one preview."""
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(ROOT), "-W", "--keep-going",
+               "--path-output", str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, encoding="utf8")
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    for edition in ("en", "zh"):
+        assert (tmp_path / "_build" / "html" / "book" / edition / "index.html").exists()

@@ -4,16 +4,22 @@ import re
 import pytest
 import yaml
 from conftest import BOOK, CHAPTERS, pages, read_notebook
+from markdown_it import MarkdownIt
+from plain_markdown import BOXES
 from pybtex.database import parse_file
 
 CITATION = re.compile(r"\]\(bibliography\.md#([\w-]+)\)")
 TERM = re.compile(r"\[([^\]]+)\]\(glossary\.md#([\w-]+)\)")
 CORRECTION = re.compile(r"\]\(corrections\.md#(c\d{3})\)")
 # What is not prose: code, mathematics, link targets, HTML tags, numbers of corrections and articles, file names.
-NOT_PROSE = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<[^>]+>|\b[AC]\d+(\.\d+)*\b|\barXiv:\S+", re.S)
-# A figure: a decimal, a percentage, or a whole number of three or more digits. Version numbers have two points.
-FIGURE = re.compile(r"(?<![\w.\-])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w]|\.\d)|(?<![\w.])\d+\.\d+(?![\w]|\.\d)|(?<![\w.])\d{3,}(?![\w]|\.\d)|(?<![\w.])\d+(?=\s?[%％])")
-SECTION = re.compile(r"(?:sections?|sec\.|chapters?|ch\.|eq\.|Python|第|节|至|to|and|和|、)\s*\d+(?:\.\d+)+(?:\s?(?:节|章))?")
+NOT_PROSE = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<[^>]+>|\b[AC]\d+(\.\d+)*\b|\barXiv:\S+|CC BY 4\.0", re.S)
+# A figure: a decimal, a percentage, or a whole number of three or more digits. Version numbers have two points. (ASCII:
+# otherwise a Chinese character beside a number would count as a letter of one word with it.)
+FIGURE = re.compile(r"(?<![\w.\-])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{3,}|\d+(?=\s?(?:%|％)))(?!\w|\.\d|,\d{3})", re.ASCII)
+# Numbers of sections and the like, one or several; figures with a unit that the two languages count differently.
+PLACES = r"\d+(?:\.\d+)*(?:\s?(?:,|、|and|to|or|和|至|到|与|–)\s?\d+(?:\.\d+)*)*"
+SECTION = re.compile(rf"(?:sections?|sec\.|chapters?|ch\.|eq\.|equations?|tables?|algorithms?|Python|第|算法|表|式)\s*{PLACES}|{PLACES}\s?[节章]", re.I)
+LARGE_UNIT = re.compile(r"\d[\d,.]*\s?(?:万|亿|千|百|million|billion|trillion|thousand|hundred)")
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 GLOSSARY = yaml.safe_load((BOOK / "glossary.yml").read_text("utf8"))
 CORRECTIONS = yaml.safe_load((BOOK / "corrections.yml").read_text("utf8"))
@@ -58,6 +64,20 @@ def test_figures_in_prose_are_computed_or_cited(edition, slug, texts, cells):
     assert not unsupported, "figures that no output shows and no citation supports:\n" + "\n".join(unsupported)
 
 
+def figures_in(text):
+    """Return the figures of a Markdown text, each once, without those that the languages write with other units."""
+    prose = SECTION.sub(" ", NOT_PROSE.sub(" ", LARGE_UNIT.sub(" ", text)))
+    return {match.group().replace(",", "") for match in FIGURE.finditer(prose)}
+
+
+@pytest.mark.parametrize("slug", CHAPTERS)
+def test_both_editions_name_the_same_figures(slug):
+    """A figure that is cited cannot be compared with an output, but it must be the same in both languages."""
+    for one, other in zip(read_notebook("en", slug).cells, read_notebook("zh", slug).cells):
+        if one.cell_type == "markdown":
+            assert figures_in(one.source) == figures_in(other.source), f"{one.id}: the editions name different figures"
+
+
 def test_citations_exist_and_all_entries_are_cited():
     cited = {key for _, _, texts, _ in pages() for text in texts for key in CITATION.findall(text)}
     cited |= {key for entry in CORRECTIONS.values() for key in entry.get("sources") or []}
@@ -95,6 +115,8 @@ def test_terms_are_introduced_where_the_glossary_says():
     texts = {(edition, slug): "\n".join(parts) for edition, slug, parts, _ in pages()}
     for key, entry in GLOSSARY.items():
         for edition, other, brackets in (("en", "zh", "()"), ("zh", "en", "（）")):
+            if entry["en"] == entry["zh"]:
+                continue
             text = texts[edition, entry["introduced"]]
             pattern = rf"\]\(glossary\.md#{key}\)\s?{re.escape(brackets[0])}{re.escape(entry[other])}"
             assert re.search(pattern, text, re.I), f"{edition}/{entry['introduced']} does not introduce {key} with its {other} term"
@@ -137,23 +159,33 @@ def test_figures_have_alternative_text_and_caption(edition, slug):
                 assert following is not None and following.source.startswith(start), f"{cell.id} has no caption below it"
 
 
+CHINESE_FAULTS = {
+    "a space between Chinese and Latin": r"[\u4e00-\u9fff，。；：、）] +[A-Za-z0-9`$\[]|[A-Za-z0-9`$\])] +[\u4e00-\u9fff（，。；：]",
+    "half-width punctuation": r"[\u4e00-\u9fff][,;:?!](?!\d)",
+    "a line break that shows as a space": r"[\u4e00-\u9fff，。；：、”）]\n[\u4e00-\u9fff“（《]",
+}
+
+
 @pytest.mark.parametrize("edition, slug, texts, cells", [page for page in PAGES if page.values[0] == "zh"])
 def test_chinese_typography(edition, slug, texts, cells):
-    """No space between Chinese and Latin, full-width punctuation after Chinese characters, bold that renders."""
     for text in texts:
         prose = re.sub(r"```.*?```|\$\$.*?\$\$", "", text, flags=re.S)
-        for pattern, fault in ((r"[\u4e00-\u9fff，。；：、）] +[A-Za-z0-9`$\[]|[A-Za-z0-9`$\])] +[\u4e00-\u9fff（，。；：]", "a space between Chinese and Latin"),
-                               (r"[\u4e00-\u9fff][,;:?!](?!\d)", "half-width punctuation"),
-                               (r"[\u4e00-\u9fff]\*\*[“（《]|[”）》。，：]\*\*[\u4e00-\u9fff]", "bold that does not render beside punctuation")):
+        for fault, pattern in CHINESE_FAULTS.items():
             found = re.search(pattern, prose)
             assert not found, f"{fault}: {prose[max(0, found.start() - 20):found.end() + 20]!r}"
 
 
 @pytest.mark.parametrize("edition, slug, texts, cells", PAGES)
+def test_emphasis_renders(edition, slug, texts, cells):
+    """No asterisk is left over: CommonMark opens no bold between a Chinese character and punctuation."""
+    for text in texts:
+        prose = re.sub(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$", "", text, flags=re.S)
+        rendered = MarkdownIt().enable("table").render(prose)
+        assert "**" not in rendered and not re.search(r"\*[^\s*][^*]*\*", rendered), re.search(r".{0,40}\*.{0,40}", rendered).group()
+
+
+@pytest.mark.parametrize("edition, slug, texts, cells", PAGES)
 def test_boxes_have_a_known_title(edition, slug, texts, cells):
-    import sys
-    sys.path.insert(0, str(BOOK / "extension"))
-    from plain_markdown import BOXES
     for text in texts:
         for title in re.findall(r"(?m)^> \*\*([^*]+)\*\*", text):
             name = title.strip(" .:。：").lower()

@@ -72,7 +72,7 @@ var splitQuery = (query) => {
         return words
 
     def word_filter(self, word):
-        return "\u3400" <= word[0] <= "\u9fff" or super().word_filter(word)
+        return "\u3400" <= word[:1] <= "\u9fff" or super().word_filter(word)
 
 
 def description(doctree):

@@ -130,3 +130,10 @@ def test_sync_keeps_warnings_but_not_tensorflow_s_start_up(tmp_path):
     cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text=start_up + "UserWarning: look at this\n")]
     tidied = sync_editions.tidy(nbformat.v4.new_notebook(cells=[cell]), "")
     assert tidied.cells[0].outputs[0].text == "UserWarning: look at this\n"
+
+
+def test_sync_joins_a_stream_that_came_in_pieces(tmp_path):
+    cell = code("print('a'); print('b')", "two-lines")
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text) for text in ("a\n", "b\n")]
+    tidied = sync_editions.tidy(nbformat.v4.new_notebook(cells=[cell]), "")
+    assert [output.text for output in tidied.cells[0].outputs] == ["a\nb\n"]

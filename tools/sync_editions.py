@@ -37,8 +37,19 @@ def tidy(notebook, install_line):
         for output in cell.outputs:
             if output.get("name") == "stderr":
                 output.text = "".join(line for line in output.text.splitlines(True) if not START_UP.search(line))
-        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr" or output.text]
+        cell.outputs = join_streams([output for output in cell.outputs if output.get("name") != "stderr" or output.text])
     return notebook
+
+
+def join_streams(outputs):
+    """Return the outputs with neighbouring pieces of one stream joined: where a kernel cuts it is a matter of timing."""
+    joined = []
+    for output in outputs:
+        if joined and output.output_type == "stream" == joined[-1].output_type and output.name == joined[-1].name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def carry(english, chinese):

@@ -30,8 +30,9 @@ test: environment
 lab: environment
 	@$(BIN)/jupyter lab --notebook-dir=book
 
-run: environment
+run:
 	@test -n "$(CHAPTER)" || { echo "Name the chapter: make run CHAPTER=backprop"; exit 1; }
 	@test -f book/en/$(CHAPTER).ipynb || { echo "There is no book/en/$(CHAPTER).ipynb"; exit 1; }
+	@$(MAKE) --no-print-directory environment
 	@$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False book/en/$(CHAPTER).ipynb
 	@$(BIN)/python tools/sync_editions.py $(CHAPTER)

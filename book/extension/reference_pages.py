@@ -52,7 +52,7 @@ class EntriesDirective(SphinxDirective):
         for key, entry in self.sorted(read_entries(self, self.source)):
             anchor = key.lower()
             term = nodes.term("", "", *self.term(key, entry), ids=[anchor])
-            definition = nodes.definition("", *self.definition(entry))
+            definition = nodes.definition("", *self.definition(key, entry))
             entries += nodes.definition_list_item("", term, definition)
             known = self.env.book_anchors.setdefault(self.env.docname, {})
             known[anchor] = key
@@ -75,8 +75,11 @@ class Glossary(EntriesDirective):
         other = "zh" if self.edition == "en" else "en"
         return [nodes.strong("", entry[self.edition]), nodes.inline("", f" {entry[other]}", classes=["other-language"])]
 
-    def definition(self, entry):
-        link = page_link(entry["introduced"], "", self.env.config.book_titles[self.edition][entry["introduced"]], self.folder)
+    def definition(self, key, entry):
+        titles = self.env.config.book_titles[self.edition]
+        if entry["introduced"] not in titles:
+            raise self.error(f"glossary.yml: '{key}' is introduced in '{entry['introduced']}', which is no page of the book")
+        link = page_link(entry["introduced"], "", titles[entry["introduced"]], self.folder)
         text = nodes.paragraph("", entry[f"meaning_{self.edition}"] + " ")
         text += nodes.inline("", "", nodes.Text(f"({self.labels['introduced']} " if self.edition == "en" else f"（{self.labels['introduced']}"),
                              link, nodes.Text(")" if self.edition == "en" else "）"), classes=["introduced"])
@@ -92,7 +95,7 @@ class Corrections(EntriesDirective):
         return [nodes.strong("", key), nodes.inline("", f" {self.labels[mark]}", classes=["fault", f"fault-{mark}"]),
                 nodes.inline("", f" {entry['where']}", classes=["other-language"])]
 
-    def definition(self, entry):
+    def definition(self, key, entry):
         claim = nodes.paragraph("", "", nodes.strong("", self.labels["says"]), nodes.Text(entry[f"claim_{self.edition}"]))
         right = nodes.paragraph("", "", nodes.strong("", self.labels["right"]), nodes.Text(entry[f"right_{self.edition}"]))
         origin = nodes.paragraph("", "", classes=["origin"])

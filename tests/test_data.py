@@ -423,7 +423,9 @@ def test_interruption_while_writing_leaves_no_half_file(moment, server, monkeypa
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_interrupted_download_leaves_nothing(server, tmp_path):
     """Ctrl+C in the middle of a real download, in a process of its own."""
-    program = f"from landing import data; data._MNIST_URL = '{server.address}/slow/mnist.npz'; data.load_mnist()"
+    # A shell that started the tests in the background had SIGINT ignored, and children inherit that.
+    program = ("import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from landing import data; "
+               f"data._MNIST_URL = '{server.address}/slow/mnist.npz'; data.load_mnist()")
     running = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     try:

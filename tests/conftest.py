@@ -1,5 +1,9 @@
 """Settings shared by all tests: nbval's policy, and the built site that the site and browser tests look at."""
+import contextlib
+import functools
+import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,24 +17,91 @@ BOOK = ROOT / "book"
 CHAPTERS = sorted(path.stem for path in (BOOK / "en").glob("*.ipynb"))
 sys.path[:0] = [str(ROOT / "tools"), str(BOOK / "extension")]
 
-# The committed outputs were made with the packaged data, on the CPU, as a reader without any set-up has them.
-# The tests of the loaders for the full sets (test_data.py) run where BOOK_DATA names them.
+# Notebooks run on the CPU, and on the packaged data unless they name the full sets (below). The tests of the loaders for
+# the full sets (test_data.py) run where BOOK_DATA names them.
 if "BOOK_DATA" in os.environ:
     os.environ["LANDING_FULL_DATA"] = os.environ.pop("BOOK_DATA")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-# TensorFlow writes to stderr what it finds on start-up (processor, drivers), which differs between machines.
-# Committed notebooks hold no stderr at all (test_editions.py); nbval must not compare what a run adds there.
-original_init = nbval.plugin.IPyNbFile.__init__
+PROVENANCE = re.compile(r"^(?:MNIST|CIFAR-10): .*from the BOOK_DATA folder.*$", re.M)
 
 
-def init_without_stderr(self, *arguments, **options):
+@functools.cache
+def provenance_here():
+    """Return the lines that the loaders print for the full sets of this machine."""
+    from landing import data
+
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        if "LANDING_FULL_DATA" in os.environ:
+            patch.setenv("BOOK_DATA", os.environ["LANDING_FULL_DATA"])
+            for load in (data.load_mnist, data.load_cifar10):
+                load()
+    return set(PROVENANCE.findall(printed.getvalue()))
+
+
+def provenance_of(path):
+    """Return the lines about full data sets in a notebook's committed outputs."""
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    return set(PROVENANCE.findall("\n".join(output.get("text", "") for cell in cells for output in cell.outputs)))
+
+
+# Two rules of this book on top of nbval's collector (whose class its own code names, so that it is changed and not derived from).
+#
+# TensorFlow writes to stderr what it finds on start-up (processor, drivers), which differs between machines. Committed
+# notebooks hold no stderr at all (test_editions.py); nbval must not compare what a run adds there.
+#
+# A notebook whose committed outputs name a full data set is run on that set and compared, if this machine has the same
+# one. If not, it is run on the packaged default: every cell and every check in it, but its outputs are other ones.
+original_init, original_setup = nbval.plugin.IPyNbFile.__init__, nbval.plugin.IPyNbFile.setup
+
+
+def init_by_data_source(self, *arguments, **options):
     original_init(self, *arguments, **options)
     self.skip_compare = (*self.skip_compare, "stderr")
+    named = provenance_of(self.path)
+    self.full_data = bool(named) and named <= provenance_here()
+    if named and not self.full_data:
+        self.compare_outputs = False
 
 
-nbval.plugin.IPyNbFile.__init__ = init_without_stderr
+def setup_with_data(self):
+    with pytest.MonkeyPatch.context() as patch:
+        if self.full_data:
+            patch.setenv("BOOK_DATA", os.environ["LANDING_FULL_DATA"])
+        original_setup(self)
+
+
+nbval.plugin.IPyNbFile.__init__ = init_by_data_source
+nbval.plugin.IPyNbFile.setup = setup_with_data
+
+
+def pytest_collection_modifyitems(items):
+    """Two groups for pytest-xdist: the notebooks, one after the other, and beside them everything else.
+
+    The notebooks share one process, so that never two trainings run at once; all other tests share the built site.
+    """
+    for item in items:
+        notebook = isinstance(item, nbval.plugin.IPyNbCell)
+        item.add_marker(pytest.mark.xdist_group("notebooks" if notebook else "everything else"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    printing, ignored = compared_and_exempt_cells()
+    terminalreporter.write_line(f"{ignored} of {printing} printing cells are exempt from comparison ({ignored / printing:.1%})")
+    elsewhere = [slug for slug in CHAPTERS if not provenance_of(BOOK / "en" / f"{slug}.ipynb") <= provenance_here()]
+    if elsewhere:
+        terminalreporter.write_line(
+            f"Run on the packaged data, outputs not compared: {', '.join(elsewhere)}. Their outputs were made with the full data "
+            "sets: name the folder of these in BOOK_DATA to compare.")
+
+
+def compared_and_exempt_cells():
+    """Return how many code cells print anything, and how many of them nbval runs without comparing."""
+    cells = [cell for slug in CHAPTERS for cell in read_notebook("en", slug).cells
+             if cell.cell_type == "code" and cell.outputs and cell.id != "run-report"]
+    return len(cells), sum("nbval-ignore-output" in cell.metadata.get("tags", []) for cell in cells)
 
 
 def read_notebook(edition, slug):

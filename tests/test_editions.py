@@ -4,7 +4,7 @@ import re
 import pytest
 import sync_editions
 import yaml
-from conftest import BOOK, CHAPTERS, ROOT, read_notebook
+from conftest import BOOK, CHAPTERS, ROOT, compared_and_exempt_cells, read_notebook
 
 LITTER = re.compile(r"Warning\b|Traceback|━|█|\r|\x1b\[|\d+(ms|us|s)/(step|epoch)")
 IGNORED_SHARE = 0.1     # of the code cells that print anything
@@ -98,15 +98,8 @@ def test_ignored_outputs_are_followed_by_a_check(slug):
             assert "assert" in following.source, f"{cell.id} is not compared, and no check follows it"
 
 
-def test_few_outputs_are_ignored(record_property, capsys):
-    printing = ignored = 0
-    for slug in CHAPTERS:
-        for cell in code_cells(slug):
-            if cell.outputs and cell.id != "run-report":
-                printing += 1
-                ignored += "nbval-ignore-output" in cell.metadata.get("tags", [])
-    with capsys.disabled():
-        print(f"\n{ignored} of {printing} printing cells are exempt from comparison ({ignored / printing:.1%})")
+def test_few_outputs_are_ignored():
+    printing, ignored = compared_and_exempt_cells()
     assert ignored <= IGNORED_SHARE * printing
 
 

@@ -22,6 +22,7 @@ import hashlib
 import http.client
 import importlib.util
 import io
+import json
 import os
 import time
 import urllib.request
@@ -470,3 +471,34 @@ def load_sentiment(language, deduplicate=True, test_fraction=0.2, seed=0):
     kind = "each text once" if deduplicate else "with the repeated texts"
     print(f"{what}: {len(train):,} + {len(test):,}, {kind}, packaged with {package}")
     return ([texts[row] for row in train], labels[train]), ([texts[row] for row in test], labels[test])
+
+
+# What the book itself made ---------------------------------------------------------------------------------------------
+
+def digit_model_path():
+    """The path of the committed digit model, which the deployment chapters use.
+
+    Returns
+    -------
+    pathlib.Path
+        `digits.keras`: float32, without optimizer state. Input (batch, 28, 28, 1), pixels / 255; output (batch, 10),
+        logits. Made by the chapter `cnn-mnist` from the full MNIST training set without the 1,000 digits that
+        `load_mnist("packaged")` returns as its test set.
+    """
+    return Path(__file__).with_name("digits.keras")
+
+
+def load_benchmark():
+    """The committed record of `benchmarks/image_networks.py`: the articles' networks and the book's, side by side.
+
+    Returns
+    -------
+    dict
+        "machine", "date", "versions", "peak_gflops" (per dtype, 1e9 floating-point operations a second), "runs": a list
+        of dicts with "data", "network" ("A1", "A2" or "book"), "seed", "parameters", and, one entry per evaluation,
+        "epochs", "seconds" (of training so far), "test_accuracy"; "final_accuracy" (with the network's own test-time
+        averaging) and "gflops" (1e9 counted operations a second).
+    """
+    record = json.loads(Path(__file__).with_name("image_networks.json").read_text("utf8"))
+    print(f"Benchmark record: {record['machine']}, TensorFlow {record['versions']['tensorflow']}, {record['date']}")
+    return record

@@ -16,8 +16,8 @@ What is compared
 
 What counts as training time: the steps from the first one on, with TensorFlow's tracing of the first step and with any
 waiting for augmented images. What does not: loading data and evaluation. The book's learning rates follow the clock, so
-that the training ends on the second. Both networks are trained by the same loop of `train_on_batch`. (`fit` waits, after its last step, for the end of TensorFlow's input
-pipeline, on some machines as long again as the training itself.)
+that the training ends on the second. Both networks are trained by the same loop of `train_on_batch`. (`fit` waits, after
+its last step, for the end of TensorFlow's input pipeline, on some machines as long again as the training itself.)
 
 No choice was made on the test sets: the recipes were chosen on parts of the training sets. The 1,000 MNIST digits that
 come packaged as a test set belong to the full training set; the book's network is trained without them, because the
@@ -47,7 +47,7 @@ from keras import layers, ops
 from landing import data
 
 BUDGET = {"MNIST": 60, "CIFAR-10": 300}  # seconds of training
-EVALUATIONS = {"MNIST": 10, "CIFAR-10": 4}  # points on each curve
+EVALUATIONS = {"MNIST": 10, "CIFAR-10": 3}  # points on each curve
 A2_EPOCHS = 15
 
 
@@ -204,16 +204,22 @@ def plain_epochs(images, labels, generator):
 
 
 def prepared_ahead(epochs):
-    """Yield the items of an endless generator that runs in a thread, one item ahead."""
-    ready = queue.Queue(1)
+    """Yield the items of an endless generator that runs in a thread, one item ahead; the thread ends when this generator is closed."""
+    ready, closed = queue.Queue(1), threading.Event()
 
     def work():
         for item in epochs:
             ready.put(item)
+            if closed.is_set():
+                return
 
     threading.Thread(target=work, daemon=True).start()
-    while True:
-        yield ready.get()
+    try:
+        while True:
+            yield ready.get()
+    finally:
+        closed.set()
+        ready.get()  # the thread may wait for room
 
 
 # Measuring -----------------------------------------------------------------------------------------------------------------

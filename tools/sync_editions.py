@@ -16,7 +16,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
-START_UP = re.compile(r"absl::InitializeLog|cudart_stub\.cc|cpu_feature_guard\.cc|^To enable the following instructions")
+START_UP = re.compile(r"absl::InitializeLog|cudart_stub\.cc|cpu_feature_guard\.cc|port\.cc:\d+\] oneDNN|^To enable the following instructions")
 COLAB_INSTALL = re.compile(r"%pip install --quiet git\+\S+")
 
 

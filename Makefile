@@ -9,7 +9,7 @@ else
 BIN := .venv/bin
 endif
 # Quiet TensorFlow; the book is written for the CPU.
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 
 .PHONY: environment site serve test lab run

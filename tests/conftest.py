@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "tools"), str(BOOK / "extension")]
 # the full sets (test_data.py) run where BOOK_DATA names them.
 if "BOOK_DATA" in os.environ:
     os.environ["LANDING_FULL_DATA"] = os.environ.pop("BOOK_DATA")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 PROVENANCE = re.compile(r"^(?:MNIST|CIFAR-10): .*from the BOOK_DATA folder.*$", re.M)
@@ -75,16 +75,6 @@ def setup_with_data(self):
 
 nbval.plugin.IPyNbFile.__init__ = init_by_data_source
 nbval.plugin.IPyNbFile.setup = setup_with_data
-
-
-def pytest_collection_modifyitems(items):
-    """Two groups for pytest-xdist: the notebooks, one after the other, and beside them everything else.
-
-    The notebooks share one process, so that never two trainings run at once; all other tests share the built site.
-    """
-    for item in items:
-        notebook = isinstance(item, nbval.plugin.IPyNbCell)
-        item.add_marker(pytest.mark.xdist_group("notebooks" if notebook else "everything else"))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -247,14 +247,18 @@ def test_keyboard(browser, address, edition):  # noqa: F811
         page.wait_for_selector(".digit-demo.demo-ready")
         assert page.evaluate("document.activeElement.matches('.demo-area canvas')")
         top = page.evaluate("scrollY")
+        ink = lambda: page.evaluate("""() => document.querySelector(".demo-area canvas").getContext("2d")
+            .getImageData(0, 0, 280, 280).data.reduce((sum, value) => sum + value)""")
         page.keyboard.press("ArrowDown")                        # moves without drawing
-        expect_digit(page, "")
+        assert ink() == 0
         page.keyboard.press(" ")
         for _ in range(14):
             page.keyboard.press("ArrowDown")
         expect_digit(page, 1)
         page.keyboard.press(" ")
+        drawn = ink()
         page.keyboard.press("ArrowRight")
+        assert ink() == drawn > 0
         place = {"en": "Row 22, column 16, pen up", "zh": "第22行，第16列，提笔"}[edition]
         assert page.locator(".demo-position").inner_text() == place
         expect_digit(page, 1)

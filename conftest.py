@@ -1,4 +1,7 @@
-"""Settings shared by all tests: nbval's policy, and the built site that the site and browser tests look at."""
+"""Settings shared by all tests: nbval's policy, and the built site that the site and browser tests look at.
+
+It stands at the top, and not in tests/, so that the policy also holds for `pytest book/en/backprop.ipynb`.
+"""
 import contextlib
 import functools
 import io
@@ -12,7 +15,7 @@ import nbformat
 import nbval.plugin
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parent
 BOOK = ROOT / "book"
 CHAPTERS = sorted(path.stem for path in (BOOK / "en").glob("*.ipynb"))
 sys.path[:0] = [str(ROOT / "tools"), str(BOOK / "extension")]

@@ -1,5 +1,6 @@
 # make site   build both editions into _build/site        make serve   show the built site on this machine
 # make test   run the whole test suite                    make lab     open the notebooks in JupyterLab
+# make course CHAPTER=backprop   student and teacher notebooks and slides, in _build/course (all chapters if none is named; TIMED=1 measures)
 # make run CHAPTER=backprop   execute a chapter and carry its outputs to the Chinese edition
 PYTHON ?= python3
 PORT ?= 8000
@@ -12,7 +13,7 @@ endif
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 
-.PHONY: environment site serve test lab run
+.PHONY: environment site serve test lab run course
 environment:
 	@$(PYTHON) -c "" || { echo "There is no '$(PYTHON)' here: install Python 3.11, 3.12 or 3.13, or name one: make site PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) tools/make_environment.py
@@ -36,3 +37,6 @@ run:
 	@$(MAKE) --no-print-directory environment
 	@$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False book/en/$(CHAPTER).ipynb
 	@$(BIN)/python tools/sync_editions.py $(CHAPTER)
+
+course: environment
+	@$(BIN)/python tools/make_course.py $(CHAPTER) $(if $(TIMED),--timed)

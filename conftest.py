@@ -18,7 +18,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent
 BOOK = ROOT / "book"
 CHAPTERS = sorted(path.stem for path in (BOOK / "en").glob("*.ipynb"))
-sys.path[:0] = [str(ROOT / "tools"), str(BOOK / "extension")]
+sys.path[:0] = [str(ROOT / "tools"), str(BOOK / "extension"), str(ROOT / "tests")]
+
+import reader_trials  # noqa: E402  (found through the line above)
 
 # Notebooks run on the CPU, and on the packaged data unless they name the full sets (below). The tests of the loaders for
 # the full sets (test_data.py) run where BOOK_DATA names them.
@@ -50,14 +52,16 @@ def provenance_of(path):
     return set(PROVENANCE.findall("\n".join(output.get("text", "") for cell in cells for output in cell.outputs)))
 
 
-# Two rules of this book on top of nbval's collector (whose class its own code names, so that it is changed and not derived from).
+# Three rules of this book on top of nbval's collector (whose class its own code names, so that it is changed and not derived from).
 #
 # TensorFlow writes to stderr what it finds on start-up (processor, drivers), which differs between machines. Committed
 # notebooks hold no stderr at all (test_editions.py); nbval must not compare what a run adds there.
 #
 # A notebook whose committed outputs name a full data set is run on that set and compared, if this machine has the same
 # one. If not, it is run on the packaged default: every cell and every check in it, but its outputs are other ones.
-original_init, original_setup = nbval.plugin.IPyNbFile.__init__, nbval.plugin.IPyNbFile.setup
+#
+# After its cells, a notebook's checks are tried on stubs and planted bugs (reader_trials.py).
+original_init, original_setup, original_collect = (getattr(nbval.plugin.IPyNbFile, name) for name in ("__init__", "setup", "collect"))
 
 
 def init_by_data_source(self, *arguments, **options):
@@ -76,13 +80,21 @@ def setup_with_data(self):
         original_setup(self)
 
 
+def collect_with_trials(self):
+    yield from original_collect(self)
+    yield from reader_trials.collect_trials(self)
+
+
 nbval.plugin.IPyNbFile.__init__ = init_by_data_source
 nbval.plugin.IPyNbFile.setup = setup_with_data
+nbval.plugin.IPyNbFile.collect = collect_with_trials
 
 
 def pytest_terminal_summary(terminalreporter):
     printing, ignored = compared_and_exempt_cells()
     terminalreporter.write_line(f"{ignored} of {printing} printing cells are exempt from comparison ({ignored / printing:.1%})")
+    if reader_trials.caught_and_planted:
+        terminalreporter.write_line(reader_trials.summary())
     elsewhere = [slug for slug in CHAPTERS if not provenance_of(BOOK / "en" / f"{slug}.ipynb") <= provenance_here()]
     if elsewhere:
         terminalreporter.write_line(

@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium found: install it, or set CHROMIUM to its path, to test the site in a browser")
-PAGES = ["index", *CHAPTERS, "glossary", "corrections", "bibliography", "search"]
+PAGES = ["index", *CHAPTERS, "faq", "teaching", "resources", "status", "coverage", "corrections", "glossary", "bibliography", "search"]
 PHONE = {"width": 390, "height": 844}
 
 
@@ -99,7 +99,9 @@ def test_pages_fit_a_phone(browser, address, edition, name):
 
 @pytest.mark.parametrize("edition, query, expected", [
     ("zh", "梯度下降算法", "linear-regression"), ("zh", "反向传播", "backprop"), ("zh", "均方误差", "linear-regression"),
-    ("zh", "bootstrap", "linear-regression"), ("en", "gradient descent", "linear-regression"), ("en", "vanishing gradients", "backprop")])
+    ("zh", "bootstrap", "linear-regression"), ("en", "gradient descent", "linear-regression"), ("en", "vanishing gradients", "backprop"),
+    ("en", "rubric syllabus", "teaching"), ("zh", "评分标准", "teaching"), ("en", "peak memory", "status"), ("zh", "覆盖对照", "coverage"),
+    ("en", "retired Attic", "resources"), ("zh", "怎样训练", "faq")])
 def test_search_finds(browser, address, edition, query, expected):
     with open_page(browser) as page:
         page.goto(f"{address}/{edition}/search.html?q={quote(query)}")
@@ -136,6 +138,35 @@ def test_language_switch_leads_to_the_same_page_and_back(browser, address, name)
         assert page.url == f"{address}/zh/{name}.html" and page.evaluate("document.documentElement.lang") == "zh-CN"
         page.locator("a.language-switch").first.click()
         assert page.url == f"{address}/en/{name}.html"
+
+
+@pytest.mark.parametrize("edition", ["en", "zh"])
+def test_register_can_be_filtered(browser, address, edition):
+    with open_page(browser) as page:
+        page.goto(f"{address}/{edition}/corrections.html")
+        shown = page.locator("dl.book-entries > dt").locator("visible=true")
+        everything = shown.count()
+        page.locator("form.register-filter select[name=kind]").select_option("outdated")
+        outdated = shown.count()
+        assert 0 < outdated < everything and page.locator("dt:visible .fault-outdated").count() == outdated
+        page.locator("form.register-filter select[name=article]").select_option("a4")
+        assert 0 < shown.count() < outdated and all("A4" in text for text in shown.all_inner_texts())
+        assert str(shown.count()) in page.locator("form.register-filter output").inner_text()
+        page.evaluate("location.hash = '#c001'")        # a link to an entry that the filter hides
+        page.wait_for_function("!document.getElementById('c001').hidden")
+        assert shown.count() == everything and page.faults == []
+
+
+def test_code_cells_have_addresses(browser, address):
+    """A link of the register leads to the very cell."""
+    with open_page(browser) as page:
+        page.goto(f"{address}/en/corrections.html")
+        link = page.locator("p.origin a[href*='#cell-']").first
+        target = link.get_attribute("href").partition("#")[2]
+        link.click()
+        page.wait_for_url(f"**#{target}")
+        assert page.locator(f"#{target} div.highlight").count() and page.locator(f"#{target}").evaluate(
+            "cell => cell.getBoundingClientRect().top < innerHeight")
 
 
 def test_theme_switch(browser, address):

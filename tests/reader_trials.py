@@ -1,0 +1,165 @@
+"""What a reader's code goes through: an exercise's stub must fail its check, and planted bugs must be caught.
+
+After the last cell of a notebook, trials run in the same kernel, each in a copy of the notebook's namespace, so that
+nothing is trained twice. A trial runs the cells from the one that holds the reader's code to the one whose assert
+judges it; first as they stand, which must pass, then with each change, which must raise. The changes are an
+exercise's stub (the Python block in its task) and the mutations in planted_bugs.yml. Where only a stub is tried, the
+run as it stands is left out: the notebook has just passed that check, and the stub must fail for want of an answer.
+"""
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+PLANTED = yaml.safe_load(Path(__file__).with_name("planted_bugs.yml").read_text("utf8"))
+STUB = re.compile(r"^```python\n(.*?)^```$", re.S | re.M)
+SECONDS = 300
+UNANSWERED = ("NotImplementedError", "AssertionError", "TypeError", "ValueError", "AttributeError", "IndexError", "KeyError")
+caught_and_planted = {}     # {slug: [caught, planted]} for the summary
+
+# Runs in the kernel. `trials` is a list of lists of (cell id, source); `before` and `after` are such lists.
+IN_KERNEL = '''
+def _trials(before, trials, after):
+    import contextlib, io, json, sys
+    def run(cells, names):
+        for name, source in cells:
+            exec(compile(get_ipython().transform_cell(source), name, "exec"), names)
+    results = []
+    for cells in trials:
+        names, quiet = dict(get_ipython().user_ns), io.StringIO()
+        with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            try:
+                run(before, names)
+                run(cells, names)
+                results.append("")
+            except Exception as error:
+                results.append(f"{type(error).__name__}: {str(error)[:200]}")
+            finally:
+                run(after, names)
+        if "matplotlib.pyplot" in sys.modules:
+            sys.modules["matplotlib.pyplot"].close("all")
+    print("TRIALS" + json.dumps(results))
+'''
+
+
+def stub_of(cells, solution):
+    """Return the stub of an exercise: the Python block in the task, the Markdown cell above its solution.
+
+    Raises ValueError if there is not exactly one.
+    """
+    position = next(position for position, cell in enumerate(cells) if cell.id == solution)
+    task = next(cell for cell in reversed(cells[:position]) if cell.cell_type == "markdown")
+    blocks = STUB.findall(task.source)
+    if len(blocks) != 1:
+        raise ValueError(f"the task {task.id} has {len(blocks)} Python blocks; it ends with one, the stub of {solution}")
+    return blocks[0].rstrip("\n")
+
+
+class Group:
+    """Trials that share their cells: `changes` is a list of (what was changed, the changed source, expected to be caught)."""
+
+    def __init__(self, slug, cells, entry):
+        self.slug, self.cell = slug, entry["cell"]
+        code = {cell.id: cell.source for cell in cells if cell.cell_type == "code"}
+        order = list(code)
+        after_it = order[order.index(self.cell):]
+        self.until = entry.get("until") or next(name for name in after_it if "assert" in code[name])
+        self.cells = [(name, code[name]) for name in after_it[:after_it.index(self.until) + 1]]
+        self.before, self.after = ([(name, code[name]) for name in entry.get(side, [])] for side in ("before", "after"))
+        self.changes = []
+
+    def with_change(self, source):
+        return [(self.cell, source), *self.cells[1:]]
+
+
+def groups_of(slug, cells):
+    """Return the Groups of a notebook: of the mutations in planted_bugs.yml, and of each exercise's stub.
+
+    Raises ValueError for a mutation that does not fit its cell exactly once.
+    """
+    code = {cell.id: cell.source for cell in cells if cell.cell_type == "code"}
+    groups = {}
+    for entry in PLANTED.get(slug, []):
+        if entry["cell"] not in code:
+            raise ValueError(f"planted_bugs.yml: {slug} has no code cell {entry['cell']}")
+        key = json.dumps([entry["cell"], entry.get("until"), entry.get("before"), entry.get("after")])
+        group = groups.setdefault(key, Group(slug, cells, entry))
+        source = code[entry["cell"]]
+        if "change" not in entry:       # it only says what the exercise's stub needs around it
+            continue
+        if source.count(entry["change"]) != 1:
+            raise ValueError(f"planted_bugs.yml: {slug}, {entry['cell']}: {entry['change']!r} occurs {source.count(entry['change'])} times")
+        group.changes.append((f"{entry['change']} -> {entry['to']}", source.replace(entry["change"], entry["to"]), "survives" not in entry))
+    for name in code:
+        if re.fullmatch(r"ex\d+-solution", name):
+            group = next((group for group in groups.values() if group.cell == name and group.until == name.replace("solution", "check")), None)
+            group = group or groups.setdefault(name, Group(slug, cells, {"cell": name, "until": name.replace("solution", "check")}))
+            group.changes.insert(0, ("the stub", stub_of(cells, name), None))
+    return list(groups.values())
+
+
+class Trial(pytest.Item):
+    """One Group, run in the kernel of its notebook."""
+
+    def __init__(self, *, group, **options):
+        super().__init__(**options)
+        self.group = group
+
+    def runtest(self):
+        group = self.group
+        planted = any(expected is not None for _, _, expected in group.changes)
+        trials = ([group.cells] if planted else []) + [group.with_change(source) for _, source, _ in group.changes]
+        kernel = self.parent.kernel
+        message = kernel.execute_cell_input(IN_KERNEL + f"_trials({group.before!r}, {trials!r}, {group.after!r})", allow_stdin=False)
+        printed, failure = "", None
+        while True:
+            reply = kernel.get_message("iopub", timeout=SECONDS)
+            if reply["parent_header"].get("msg_id") != message:
+                continue
+            if reply["msg_type"] == "stream":
+                printed += reply["content"]["text"]
+            elif reply["msg_type"] == "error":
+                failure = "\n".join(reply["content"]["traceback"])
+            elif reply["msg_type"] == "status" and reply["content"]["execution_state"] == "idle":
+                break
+        kernel.await_reply(message, timeout=SECONDS)
+        found = re.search(r"^TRIALS(.*)$", printed, re.M)
+        assert found, failure or printed
+        results = json.loads(found[1])
+        unchanged = results.pop(0) if planted else ""
+        assert not unchanged, f"{group.cell} to {group.until} do not pass as they stand, at the notebook's end: {unchanged}"
+        faults, count = [], caught_and_planted.setdefault(group.slug, [0, 0])
+        for (change, _, expected), result in zip(group.changes, results):
+            if result.startswith(("NameError", "SyntaxError")):
+                faults.append(f"the change is no mutation, it does not run ({result}): {change}")
+            if expected is None:        # a stub
+                faults += [] if result.startswith(UNANSWERED) else [f"the stub does not fail for want of an answer: {result or 'it passes'}"]
+                continue
+            count[0] += bool(result)
+            count[1] += 1
+            if bool(result) != expected:
+                faults.append(f"{'not caught' if expected else 'caught, though listed as surviving'} by {group.until}: {change}")
+        assert not faults, f"{group.cell}:\n" + "\n".join(faults)
+
+    def repr_failure(self, excinfo, style=None):
+        return str(excinfo.value) if isinstance(excinfo.value, AssertionError) else super().repr_failure(excinfo, style)
+
+    def reportinfo(self):
+        return self.path, 0, f"{self.path.stem}: reader's code in {self.group.cell}"
+
+
+def collect_trials(notebook):
+    """Yield the Trials of nbval's collector of one English notebook; they run after its cells."""
+    cells = nbformat.read(notebook.path, as_version=4).cells
+    for number, group in enumerate(groups_of(notebook.path.stem, cells)):
+        yield Trial.from_parent(notebook, name=f"reader's code {number}: {group.cell}", group=group)
+
+
+def summary():
+    """Return one line that says how many planted bugs the run's checks caught, chapter by chapter."""
+    parts = [f"{slug} {caught} of {planted}" for slug, (caught, planted) in sorted(caught_and_planted.items()) if planted]
+    caught, planted = (sum(column) for column in zip(*caught_and_planted.values(), strict=True))
+    return f"Planted bugs caught: {caught} of {planted} ({', '.join(parts)})"

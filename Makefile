@@ -26,7 +26,10 @@ serve:
 	@$(BIN)/python tools/serve_site.py --port $(PORT)
 
 test: environment
-	@$(BIN)/python -m pytest
+	@status=0; \
+	$(BIN)/python -m pytest -m "not timed" --numprocesses=2 --dist=loadfile || status=1; \
+	$(BIN)/python -m pytest -m timed || status=1; \
+	exit $$status
 
 lab: environment
 	@$(BIN)/jupyter lab --notebook-dir=book

@@ -90,11 +90,23 @@ nbval.plugin.IPyNbFile.setup = setup_with_data
 nbval.plugin.IPyNbFile.collect = collect_with_trials
 
 
+# What measures time, or starts servers that must answer in time, is run by itself: .ci/run and `make test` run these files
+# after all others, which share the processor.
+TIMED = {"compress.ipynb", "export.ipynb", "large-models.ipynb", "serve.ipynb", "test_demo.py", "test_serving.py"}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.name in TIMED:
+            item.add_marker("timed")
+
+
 def pytest_terminal_summary(terminalreporter):
     printing, ignored = compared_and_exempt_cells()
     terminalreporter.write_line(f"{ignored} of {printing} printing cells are exempt from comparison ({ignored / printing:.1%})")
-    if reader_trials.caught_and_planted:
-        terminalreporter.write_line(reader_trials.summary())
+    planted = reader_trials.summary(report for reports in terminalreporter.stats.values() for report in reports)
+    if planted:
+        terminalreporter.write_line(planted)
     elsewhere = [slug for slug in CHAPTERS if not provenance_of(BOOK / "en" / f"{slug}.ipynb") <= provenance_here()]
     if elsewhere:
         terminalreporter.write_line(

@@ -18,7 +18,6 @@ PLANTED = yaml.safe_load(Path(__file__).with_name("planted_bugs.yml").read_text(
 STUB = re.compile(r"^```python\n(.*?)^```$", re.S | re.M)
 SECONDS = 300
 UNANSWERED = ("NotImplementedError", "AssertionError", "TypeError", "ValueError", "AttributeError", "IndexError", "KeyError")
-caught_and_planted = {}     # {slug: [caught, planted]} for the summary
 
 # Runs in the kernel. `trials` is a list of lists of (cell id, source); `before` and `after` are such lists.
 IN_KERNEL = '''
@@ -131,17 +130,18 @@ class Trial(pytest.Item):
         results = json.loads(found[1])
         unchanged = results.pop(0) if planted else ""
         assert not unchanged, f"{group.cell} to {group.until} do not pass as they stand, at the notebook's end: {unchanged}"
-        faults, count = [], caught_and_planted.setdefault(group.slug, [0, 0])
+        faults, caught = [], 0
         for (change, _, expected), result in zip(group.changes, results):
             if result.startswith(("NameError", "SyntaxError")):
                 faults.append(f"the change is no mutation, it does not run ({result}): {change}")
             if expected is None:        # a stub
                 faults += [] if result.startswith(UNANSWERED) else [f"the stub does not fail for want of an answer: {result or 'it passes'}"]
                 continue
-            count[0] += bool(result)
-            count[1] += 1
+            caught += bool(result)
             if bool(result) != expected:
                 faults.append(f"{'not caught' if expected else 'caught, though listed as surviving'} by {group.until}: {change}")
+        # A property of the report, so that it also reaches the summary from another process of pytest-xdist.
+        self.user_properties.append(("planted bugs", [group.slug, caught, sum(expected is not None for _, _, expected in group.changes)]))
         assert not faults, f"{group.cell}:\n" + "\n".join(faults)
 
     def repr_failure(self, excinfo, style=None):
@@ -158,8 +158,14 @@ def collect_trials(notebook):
         yield Trial.from_parent(notebook, name=f"reader's code {number}: {group.cell}", group=group)
 
 
-def summary():
-    """Return one line that says how many planted bugs the run's checks caught, chapter by chapter."""
-    parts = [f"{slug} {caught} of {planted}" for slug, (caught, planted) in sorted(caught_and_planted.items()) if planted]
-    caught, planted = (sum(column) for column in zip(*caught_and_planted.values(), strict=True))
-    return f"Planted bugs caught: {caught} of {planted} ({', '.join(parts)})"
+def summary(reports):
+    """Return one line that says how many planted bugs the run's checks caught, chapter by chapter; "" if none was tried."""
+    counts = {}
+    for report in reports:
+        for name, value in getattr(report, "user_properties", []):
+            if name == "planted bugs" and report.when == "call" and value[2]:
+                slug, *numbers = value
+                counts[slug] = [sum(pair) for pair in zip(counts.get(slug, (0, 0)), numbers)]
+    caught, planted = (sum(numbers[place] for numbers in counts.values()) for place in (0, 1))
+    parts = [f"{slug} {numbers[0]} of {numbers[1]}" for slug, numbers in sorted(counts.items())]
+    return f"Planted bugs caught: {caught} of {planted} ({', '.join(parts)})" if counts else ""

@@ -123,6 +123,19 @@ def test_terms_are_introduced_where_the_glossary_says():
         assert all(entry[f"meaning_{edition}"].strip() for edition in ("en", "zh"))
 
 
+@pytest.mark.parametrize("slug", CHAPTERS)
+def test_terms_are_translated_as_the_glossary_says(slug):
+    """Where the English text uses a term of the glossary, the same cell in Chinese uses the glossary's word for it."""
+    for one, other in zip(read_notebook("en", slug).cells, read_notebook("zh", slug).cells):
+        if one.cell_type != "markdown":
+            continue
+        english, chinese = (NOT_PROSE.sub(" ", cell.source).lower() for cell in (one, other))
+        for term in GLOSSARY.values():
+            if term["en"] != term["zh"] and re.search(rf"(?<![\w-]){re.escape(term['en'].lower())}(?:s|es)?(?![\w-])", english):
+                words = [term["zh"], *term.get("also_zh", []), term["en"]]
+                assert any(word.lower() in chinese for word in words), f"{one.id}: '{term['en']}' is not {' or '.join(words[:-1])} in Chinese"
+
+
 def test_no_two_terms_share_a_name():
     for edition in ("en", "zh"):
         names = [entry[edition].lower() for entry in GLOSSARY.values()]

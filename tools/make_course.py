@@ -179,14 +179,15 @@ def slide_notebook(notebook, edition):
 
     has_room = False        # on the last slide, for a short cell of code
     for cell in with_site_links(notebook, edition).cells:
-        if SKIPPED_IN_SLIDES.fullmatch(cell.id):
+        begins_exercises = cell.source.startswith(WORDS[edition]["exercises"])
+        if SKIPPED_IN_SLIDES.fullmatch(cell.id) and not begins_exercises:
             continue
         if cell.id == "self-check":
             heading, *questions = re.split(r"(?m)^(?=\*\*\d+\. )", cell.source)
             add_text(heading.strip(), "slide", cell.id)
             for question in questions:
                 add_text(question.strip(), "subslide", cell.id)
-        elif cell.id == "exercises":
+        elif begins_exercises:
             tasks = [text for other in notebook.cells if other.cell_type == "markdown" for text in re.findall(r"^### (\d+\. .+)$", other.source, re.M)]
             add_text("\n\n".join([WORDS[edition]["exercises"], *tasks]), "slide", cell.id)
         elif cell.cell_type == "markdown":

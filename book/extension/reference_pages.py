@@ -21,14 +21,14 @@ from places import Places
 LABELS = {
     "en": {"wrong": "wrong", "imprecise": "imprecise", "outdated": "outdated", "unsourced": "unsourced",
            "says": "Says: ", "right": "Right: ", "shown": "shown by a cell in ", "told": "explained in ", "planned": "planned for the chapter ",
-           "own": "run in the chapter", "introduced": "first in", "separator": "; ", "asked": "asked in ", "proof": "; shown in ",
+           "own": "run in the chapter", "text": "the article's own text", "introduced": "first in", "separator": "; ", "asked": "asked in ", "proof": "; shown in ",
            "coverage": ("item", "section", "kind", "what the article has", "where this book treats it"),
            "covered": "{total} items: {covered} covered, {planned} planned by chapter.",
            "status": ("chapter", "time", "peak memory", "data", "code cells", "checks", "exercises", "self-check"), "no data": "generated or bundled with a library",
            "run": "All {chapters} chapters: {minutes:.0f} minutes on {cores} CPU cores, {checks} checks, {exercises} exercises."},
     "zh": {"wrong": "错误", "imprecise": "不严谨", "outdated": "过时", "unsourced": "无出处",
            "says": "原文：", "right": "更正：", "shown": "单元演示见", "told": "说明见", "planned": "计划写入章节",
-           "own": "由正文运行得出", "introduced": "首见于", "separator": "；", "asked": "出处：", "proof": "；演示见",
+           "own": "由正文运行得出", "text": "见原文本身", "introduced": "首见于", "separator": "；", "asked": "出处：", "proof": "；演示见",
            "coverage": ("条目", "原文章节", "类别", "原文内容", "本书何处讲到"),
            "covered": "共{total}条：已覆盖{covered}条，计划写入后续章节{planned}条。",
            "status": ("章节", "用时", "内存峰值", "数据", "代码单元", "检查", "练习", "自测题"), "no data": "现场生成或随库附带",
@@ -159,7 +159,7 @@ class Corrections(EntriesDirective):
         for key in entry.get("sources") or []:
             origin += [self.link("bibliography", key, self.env.config.book_citations.get(key, key)), nodes.Text(self.labels["separator"])]
         if not entry.get("sources"):
-            origin += nodes.Text(self.labels["own"] + self.labels["separator"])
+            origin += nodes.Text(self.labels["own" if self.place(entry["shown"]).by_code else "text"] + self.labels["separator"])
         if "shown" in entry:
             place = self.place(entry["shown"])
             origin += [nodes.Text(self.labels["shown" if place.by_code else "told"]), *self.links([entry["shown"]])]

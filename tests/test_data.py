@@ -708,7 +708,7 @@ def false_package(monkeypatch, tmp_path):
     (b"1,2,3", "BadGzipFile"),
     (data.gzip.compress(b"8,307.0,130.0,3504.0,12.0,70,1,a car,18.0\n"), "is not the file this book was written with"),
     (data.gzip.compress(b"8,307.0,130.0,3504.0,12.0,70,1,a car,18.0\n")[:-4], "EOFError"),
-])
+], ids=["missing", "empty", "not packed", "other cars", "cut short"])
 def test_changed_installed_file_is_named(content, complaint, false_package):
     file = false_package(content)
     with pytest.raises(data.DataError) as caught:

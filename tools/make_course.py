@@ -48,7 +48,7 @@ BLOCK = re.compile(r"\n\s*\n(?=\S)")
 LOCAL_LINK = re.compile(r"\]\((?!https?:|figures/|#)([\w-]+)\.(?:ipynb|md)(#[^)]*)?\)")
 DETAILS = re.compile(r"<details>.*?</details>", re.S)
 SKIPPED_IN_SLIDES = re.compile(r"setup|run-report|reading|ex\d+(-.*)?")
-SHORT_CODE = 8      # lines; longer code gets a slide of its own, and its output the next one
+SHORT_CODE = 12     # lines; longer code gets a slide of its own, and its output the next one
 ROOM = 500          # characters of text that leave room for short code on a slide
 
 

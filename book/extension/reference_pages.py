@@ -5,6 +5,7 @@ Each of these pages holds directives. Their entries come from `glossary.yml`, `c
 (`glossary.md#gradient`, `corrections.md#c022`, `bibliography.md#kingma2015adam`), and these files to cells by the
 targets of `places.py`; MyST checks all these addresses while it builds.
 """
+from collections import Counter
 from pathlib import Path
 
 import yaml
@@ -23,14 +24,14 @@ LABELS = {
            "says": "Says: ", "right": "Right: ", "shown": "shown by a cell in ", "told": "explained in ", "planned": "planned for the chapter ",
            "own": "run in the chapter", "text": "the article's own text", "introduced": "first in", "separator": "; ", "asked": "asked in ", "proof": "; shown in ",
            "coverage": ("item", "section", "kind", "what the article has", "where this book treats it"),
-           "covered": "{total} items: {covered} covered, {planned} planned by chapter.",
+           "covered": "{total} items: {covered} covered, {partly} covered in part with more planned for a later chapter, {planned} planned for a later chapter.",
            "status": ("chapter", "time", "peak memory", "data", "code cells", "checks", "exercises", "self-check"), "no data": "generated or bundled with a library",
            "run": "All {chapters} chapters: {minutes:.0f} minutes on {cores} CPU cores, {checks} checks, {exercises} exercises."},
     "zh": {"wrong": "错误", "imprecise": "不严谨", "outdated": "过时", "unsourced": "无出处",
            "says": "原文：", "right": "更正：", "shown": "单元演示见", "told": "说明见", "planned": "计划写入章节",
            "own": "由正文运行得出", "text": "见原文本身", "introduced": "首见于", "separator": "；", "asked": "出处：", "proof": "；演示见",
            "coverage": ("条目", "原文章节", "类别", "原文内容", "本书何处讲到"),
-           "covered": "共{total}条：已覆盖{covered}条，计划写入后续章节{planned}条。",
+           "covered": "共{total}条：已覆盖{covered}条，已部分覆盖、其余计划写入后续章节{partly}条，计划写入后续章节{planned}条。",
            "status": ("章节", "用时", "内存峰值", "数据", "代码单元", "检查", "练习", "自测题"), "no data": "现场生成或随库附带",
            "run": "全部{chapters}章：{cores}个CPU核上共{minutes:.0f}分钟，{checks}项检查，{exercises}道练习。"},
 }
@@ -75,11 +76,14 @@ class FromData(SphinxDirective):
     def links(self, targets):
         """Return cross-references to targets, with the edition's separator between them."""
         result = []
-        for target in targets:
-            place = self.place(target)
+        for place in self.distinct(targets):
             result += [nodes.Text(self.labels["separator"])] if result else []
             result.append(self.link(place.slug, place.anchor, place.title))
         return result
+
+    def distinct(self, targets):
+        """Return the Places of targets; of several in one section only the first."""
+        return list({place.title: place for place in reversed([self.place(target) for target in targets])}.values())[::-1]
 
     def planned(self, slug):
         """Return the title of a chapter that is not written yet."""
@@ -199,11 +203,12 @@ class TableDirective(FromData):
 
     def table(self, heads, rows):
         lines = [heads, ["---"] * len(heads), *rows]
-        return self.markdown("\n".join(f"| {' | '.join(str(value) for value in line)} |" for line in lines))
+        text = "\n".join(f"| {' | '.join(str(value) for value in line)} |" for line in lines)
+        return [nodes.container("", *self.markdown(text), classes=["data-table"])]
 
     def markdown_links(self, targets):
-        places = [self.place(target) for target in targets]
-        return self.labels["separator"].join(f"[{place.title}]({self.file(place.slug)}{'#' if place.anchor else ''}{place.anchor})" for place in places)
+        return self.labels["separator"].join(f"[{place.title}]({self.file(place.slug)}{'#' if place.anchor else ''}{place.anchor})"
+                                             for place in self.distinct(targets))
 
     def file(self, slug):
         return f"{slug}.md" if isinstance(self.places.pages[self.edition][slug], str) else f"{slug}.ipynb"
@@ -215,8 +220,9 @@ class Coverage(TableDirective):
     def content_nodes(self):
         items = self.read("coverage")
         if not self.arguments:
-            planned = sum("covered" not in item for item in items.values())
-            return self.markdown(self.labels["covered"].format(total=len(items), covered=len(items) - planned, planned=planned))
+            counts = Counter((("covered" in item), ("planned" in item)) for item in items.values())
+            return self.markdown(self.labels["covered"].format(total=len(items), covered=counts[True, False], partly=counts[True, True],
+                                                               planned=counts[False, True]))
         rows = []
         for number, item in items.items():
             if number.startswith(self.arguments[0]):
@@ -233,7 +239,7 @@ class Status(TableDirective):
     def content_nodes(self):
         order = [slug for slug in self.config.book_order if not isinstance(self.places.pages["en"][slug], str)]
         facts = {slug: chapter_facts(self.places.pages["en"][slug]) for slug in order}
-        rows = [[f"[{self.places.titles[self.edition][slug]}]({slug}.ipynb)", f"{fact.seconds} s", f"{fact.megabytes:,} MB",
+        rows = [[f"[{self.places.titles[self.edition][slug]}]({slug}.ipynb)", f"{fact.seconds}\N{NO-BREAK SPACE}s", f"{fact.megabytes:,}\N{NO-BREAK SPACE}MB",
                  "<br>".join(fact.data) or self.labels["no data"], fact.code_cells, fact.checks, fact.exercises, fact.questions]
                 for slug, fact in facts.items()]
         sums = {name: sum(getattr(fact, name) for fact in facts.values()) for name in ("seconds", "checks", "exercises")}

@@ -28,6 +28,10 @@ if "BOOK_DATA" in os.environ:
     os.environ["LANDING_FULL_DATA"] = os.environ.pop("BOOK_DATA")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# Where pytest-xdist runs two notebooks side by side, each gets one thread: threads that wait for each other's cores cost
+# more than they bring.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 PROVENANCE = re.compile(r"^(?:MNIST|CIFAR-10): .*from the BOOK_DATA folder.*$", re.M)
 

@@ -17,7 +17,7 @@ import yaml
 PLANTED = yaml.safe_load(Path(__file__).with_name("planted_bugs.yml").read_text("utf8"))
 STUB = re.compile(r"^```python\n(.*?)^```$", re.S | re.M)
 SECONDS = 300
-UNANSWERED = ("NotImplementedError", "AssertionError", "TypeError", "ValueError", "AttributeError", "IndexError", "KeyError")
+UNANSWERED = ("NotImplementedError", "AssertionError", "TypeError", "ValueError", "AttributeError", "IndexError", "KeyError", "LinAlgError")
 
 # Runs in the kernel. `trials` is a list of lists of (cell id, source); `before` and `after` are such lists.
 IN_KERNEL = '''

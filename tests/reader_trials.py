@@ -13,9 +13,9 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from chapter_facts import exercises
 
 PLANTED = yaml.safe_load(Path(__file__).with_name("planted_bugs.yml").read_text("utf8"))
-STUB = re.compile(r"^```python\n(.*?)^```$", re.S | re.M)
 SECONDS = 300
 # What must not be the reason why a stub fails: something of the notebook is missing, not the answer.
 UNRELATED = ("NameError", "SyntaxError", "OSError", "FileNotFoundError", "ModuleNotFoundError", "ConnectionRefusedError", "PermissionError")
@@ -45,25 +45,12 @@ def _trials(before, trials, after):
 '''
 
 
-def stub_of(cells, solution):
-    """Return the stub of an exercise: the Python block in the task, the Markdown cell above its solution.
-
-    Raises ValueError if there is not exactly one.
-    """
-    position = next(position for position, cell in enumerate(cells) if cell.id == solution)
-    task = next(cell for cell in reversed(cells[:position]) if cell.cell_type == "markdown")
-    blocks = STUB.findall(task.source)
-    if len(blocks) != 1:
-        raise ValueError(f"the task {task.id} has {len(blocks)} Python blocks; it ends with one, the stub of {solution}")
-    return blocks[0].rstrip("\n")
-
-
 class Group:
     """Trials that share their cells: `changes` is a list of (what was changed, the changed source, expected to be caught)."""
 
-    def __init__(self, slug, cells, entry):
+    def __init__(self, slug, code, entry):
+        """`code` is {cell id: source} of the chapter's code cells in their order."""
         self.slug, self.cell = slug, entry["cell"]
-        code = {cell.id: cell.source for cell in cells if cell.cell_type == "code"}
         order = list(code)
         after_it = order[order.index(self.cell):]
         self.until = entry.get("until") or next(name for name in after_it if "assert" in code[name])
@@ -86,18 +73,20 @@ def groups_of(slug, cells):
         if entry["cell"] not in code:
             raise ValueError(f"planted_bugs.yml: {slug} has no code cell {entry['cell']}")
         key = json.dumps([entry["cell"], entry.get("until"), entry.get("before"), entry.get("after")])
-        group = groups.setdefault(key, Group(slug, cells, entry))
+        if key not in groups:
+            groups[key] = Group(slug, code, entry)
         source = code[entry["cell"]]
         if "change" not in entry:       # it only says what the exercise's stub needs around it
             continue
         if source.count(entry["change"]) != 1:
             raise ValueError(f"planted_bugs.yml: {slug}, {entry['cell']}: {entry['change']!r} occurs {source.count(entry['change'])} times")
-        group.changes.append((f"{entry['change']} -> {entry['to']}", source.replace(entry["change"], entry["to"]), "survives" not in entry))
-    for name in code:
-        if re.fullmatch(r"ex\d+-solution", name):
-            group = next((group for group in groups.values() if group.cell == name and group.until == name.replace("solution", "check")), None)
-            group = group or groups.setdefault(name, Group(slug, cells, {"cell": name, "until": name.replace("solution", "check")}))
-            group.changes.insert(0, ("the stub", stub_of(cells, name), None))
+        groups[key].changes.append((f"{entry['change']} -> {entry['to']}", source.replace(entry["change"], entry["to"]), "survives" not in entry))
+    for solution, _, stub in exercises(cells):
+        name, check = solution.id, solution.id.replace("solution", "check")
+        group = next((group for group in groups.values() if (group.cell, group.until) == (name, check)), None)
+        if group is None:
+            group = groups[name] = Group(slug, code, {"cell": name, "until": check})
+        group.changes.insert(0, ("the stub", stub, None))
     return list(groups.values())
 
 

@@ -12,6 +12,7 @@ With --timed the English notebook is run here, and the teacher notebook lists wh
 """
 import argparse
 import datetime
+import functools
 import os
 import re
 import shutil
@@ -31,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 sys.path.append(str(BOOK / "extension"))
 
-from chapter_facts import chapter_facts  # noqa: E402  (found through the line above)
+from chapter_facts import STUB, chapter_facts, exercises  # noqa: E402  (found through the line above)
 from plain_markdown import BOXES, CAPTION_STARTS  # noqa: E402
 
 WORDS = {
@@ -42,7 +43,6 @@ WORDS = {
            "teacher": "## 教师用", "run": "仓库中的这次运行用时{seconds}秒，内存峰值{megabytes:,} MB，{cores}个CPU核。",
            "exercises-are": "{count}道练习，题面给出的时间：", "timed": "在这台机器上的用时（秒）：", "page": "网站上的本章", "separator": "；"},
 }
-STUB = re.compile(r"^```python\n(.*?)^```\s*", re.S | re.M)
 HEADING = re.compile(r"^#{1,4} .+$", re.M)
 BLOCK = re.compile(r"\n\s*\n(?=\S)")
 LOCAL_LINK = re.compile(r"\]\((?!https?:|figures/|#)([\w-]+)\.(?:ipynb|md)(#[^)]*)?\)")
@@ -52,6 +52,7 @@ SHORT_CODE = 12     # lines; longer code gets a slide of its own, and its output
 ROOM = 500          # characters of text that leave room for short code on a slide
 
 
+@functools.cache
 def site_address():
     """Return the published site's address from _config.yml, with a final slash."""
     return yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))["html"]["baseurl"].rstrip("/") + "/"
@@ -67,27 +68,17 @@ def with_site_links(notebook, edition):
 
 
 def student_edition(notebook, edition):
-    """Return the notebook for students: outputs cleared, and in the exercises stubs in place of solutions and answers.
-
-    Raises ValueError if an exercise's task does not end with one Python block, the stub.
-    """
+    """Return the notebook for students: outputs cleared, and in the exercises stubs in place of solutions and answers."""
     notebook, words = with_site_links(notebook, edition), WORDS[edition]
-    cells, task, in_exercises = [], None, False
+    for solution, task, stub in list(exercises(notebook.cells)):
+        task.source = STUB.sub("", task.source).replace(words["start"], "").rstrip()
+        solution.source, solution.metadata = stub, nbformat.from_dict({"tags": ["exercise"]})
+    cells, in_exercises = [], False
     for cell in notebook.cells:
         headings = HEADING.findall(cell.source) if cell.cell_type == "markdown" else []
         in_exercises = words["exercises"] in headings or (in_exercises and not any(text.startswith("## ") for text in headings))
-        solution = cell.cell_type == "code" and re.fullmatch(r"ex\d+-solution", cell.id)
-        if solution:
-            stubs = STUB.findall(task.source)
-            if len(stubs) != 1:
-                raise ValueError(f"{cell.id}: the task above it holds {len(stubs)} Python blocks instead of one, the stub")
-            task.source = STUB.sub("", task.source).replace(words["start"], "").rstrip()
-            cell.source, cell.metadata = stubs[0].rstrip("\n"), nbformat.from_dict({"tags": ["exercise"]})
-        elif in_exercises and cell.cell_type == "markdown" and not headings:
-            continue        # an answer or its discussion
-        if headings:
-            task = cell
-        cells.append(cell)
+        if headings or not in_exercises or cell.cell_type == "code":      # else an answer or its discussion
+            cells.append(cell)
     cells.insert(1, new_markdown_cell(f"> {words['student']}", id="student-edition"))
     notebook.cells = cells
     notebook, _ = ClearOutputPreprocessor().preprocess(notebook, {})
@@ -101,17 +92,22 @@ def teaching_notes(slug, edition):
     return found[1].strip() if found else ""
 
 
+def section_titles(cell):
+    """Return the headings of the first two levels in a Markdown cell, without their marks."""
+    return [text.lstrip("# ") for text in HEADING.findall(cell.source) if text.startswith(("# ", "## "))]
+
+
 def seconds_by_section(notebook):
-    """Return [(heading, seconds)] of an executed notebook whose cells carry their timing."""
-    sections = []
+    """Return the seconds of each section, in order, of an executed notebook whose cells carry their timing."""
+    seconds = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            sections += [[text.lstrip("# "), 0.0] for text in HEADING.findall(cell.source) if text.startswith(("# ", "## "))]
+            seconds += [0.0] * len(section_titles(cell))
         elif "execution" in cell.metadata:
             start, end = (datetime.datetime.fromisoformat(cell.metadata.execution[key].replace("Z", "+00:00"))
                           for key in ("iopub.execute_input", "shell.execute_reply"))
-            sections[-1][1] += (end - start).total_seconds()
-    return [(heading, seconds) for heading, seconds in sections]
+            seconds[-1] += (end - start).total_seconds()
+    return seconds
 
 
 def teacher_edition(notebook, slug, edition, timed):
@@ -126,9 +122,8 @@ def teacher_edition(notebook, slug, edition, timed):
     lines = [words["teacher"], words["run"].format(**facts._asdict())]
     lines += [words["exercises-are"].format(count=facts.exercises) + words["separator"].join(durations)]
     if timed is not None:
-        headings = [text.lstrip("# ") for cell in notebook.cells if cell.cell_type == "markdown"
-                    for text in HEADING.findall(cell.source) if text.startswith(("# ", "## "))]
-        lines += [words["timed"] + words["separator"].join(f"{heading} {seconds:.0f}" for heading, (_, seconds) in zip(headings, seconds_by_section(timed), strict=True))]
+        titles = [title for cell in notebook.cells if cell.cell_type == "markdown" for title in section_titles(cell)]
+        lines += [words["timed"] + words["separator"].join(f"{title} {seconds:.0f}" for title, seconds in zip(titles, seconds_by_section(timed), strict=True))]
     lines += [f"[{words['page']}]({site_address()}{edition}/{slug}.html)", teaching_notes(slug, edition)]
     notebook = deepcopy(notebook)
     notebook.cells.insert(1, new_markdown_cell("\n\n".join(lines), id="for-the-teacher"))
@@ -225,7 +220,8 @@ def page(exporter, notebook, title, path):
 
 def exporters(edition):
     """Return the exporters of handouts and of slides; both find their scripts in ../../assets."""
-    common = {"extra_template_basedirs": [str(ROOT / "tools" / "templates")], "mathjax_url": "../../assets/mathjax/tex-chtml.js", "embed_images": True,
+    templates = [str(ROOT / "tools" / "templates")]
+    common = {"extra_template_basedirs": templates, "extra_template_paths": templates, "mathjax_url": "../../assets/mathjax/tex-chtml.js", "embed_images": True,
               "language_code": {"en": "en", "zh": "zh-CN"}[edition]}
     config = Config(TagRemovePreprocessor={"enabled": True, "remove_input_tags": {"output-only"}})
     slides = SlidesExporter(template_name="slides", reveal_url_prefix="../../assets/reveal", reveal_theme="white", config=config, **common)

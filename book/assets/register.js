@@ -5,11 +5,13 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!entries.length) return;
   const chinese = document.documentElement.lang.startsWith("zh");
   const words = chinese
-    ? { article: "原文", kind: "类别", all: "全部", wrong: "错误", imprecise: "不严谨", outdated: "过时", unsourced: "无出处", count: (n, all) => `显示${n}条，共${all}条` }
-    : { article: "Article", kind: "Kind", all: "all", wrong: "wrong", imprecise: "imprecise", outdated: "outdated", unsourced: "unsourced", count: (n, all) => `${n} of ${all} entries` };
+    ? { article: "原文", kind: "类别", all: "全部", count: (n, all) => `显示${n}条，共${all}条` }
+    : { article: "Article", kind: "Kind", all: "all", count: (n, all) => `${n} of ${all} entries` };
+  /* The entries themselves name the kinds in the page's language. */
+  const label = (kind) => document.querySelector(`.fault-${kind}`).textContent.trim();
   const choices = {
     article: ["a0", "a1", "a2", "a3", "a4"].map((name) => [name, name.toUpperCase()]),
-    kind: ["wrong", "imprecise", "outdated", "unsourced"].map((name) => [name, words[name]]),
+    kind: ["wrong", "imprecise", "outdated", "unsourced"].map((kind) => [kind, label(kind)]),
   };
   const form = document.createElement("form");
   form.className = "register-filter";

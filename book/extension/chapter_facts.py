@@ -1,4 +1,4 @@
-"""What a chapter costs and holds, counted in its committed notebook; the status page and the course files show it."""
+"""What a chapter costs and holds, read from its committed notebook: for the status page, the course files and the tests."""
 import ast
 import re
 from typing import NamedTuple
@@ -8,6 +8,8 @@ from places import source_of
 REPORT = re.compile(r"(\d+) s since the set-up cell, peak memory ([\d,]+) MB, (\d+) CPU cores")
 # The lines that the loaders of `landing.data` print: what: training + test examples, where from.
 DATA_LINE = re.compile(r"^[^\n:]+: [\d,]+ \+ [\d,]+ .+$", re.M)
+SOLUTION = re.compile(r"ex\d+-solution")                       # the id of a code cell
+STUB = re.compile(r"^```python\n(.*?)^```\s*", re.S | re.M)    # in an exercise's task
 
 
 class ChapterFacts(NamedTuple):
@@ -28,6 +30,27 @@ def printed(cell):
     return "".join(text if isinstance(text, str) else "".join(text) for text in texts)
 
 
+def python_of(source):
+    """Return a code cell's text as plain Python: IPython's commands (%, !) become `pass`."""
+    return re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.M)
+
+
+def exercises(cells):
+    """Yield (solution cell, task cell, stub) of a notebook's exercises; the task is the Markdown cell above the solution.
+
+    Raises ValueError if a task does not hold exactly one Python block, the stub.
+    """
+    task = None
+    for cell in cells:
+        if cell["cell_type"] == "markdown":
+            task = cell
+        elif SOLUTION.fullmatch(cell["id"]):
+            stubs = STUB.findall(source_of(task))
+            if len(stubs) != 1:
+                raise ValueError(f"the task {task['id']} has {len(stubs)} Python blocks; it ends with one, the stub of {cell['id']}")
+            yield cell, task, stubs[0].rstrip("\n")
+
+
 def chapter_facts(cells):
     """Return the ChapterFacts of a notebook's cells (as stored in the file).
 
@@ -41,9 +64,8 @@ def chapter_facts(cells):
     lines = list(dict.fromkeys(line for cell in code for line in DATA_LINE.findall(printed(cell))))
     checks = 0
     for cell in code:
-        source = re.sub(r"^(\s*)[%!].*$", r"\1pass", source_of(cell), flags=re.M)      # IPython's commands are no Python
-        checks += sum(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(source)))
+        checks += sum(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(python_of(source_of(cell)))))
     texts = [source_of(cell) for cell in cells if cell["cell_type"] == "markdown" and cell["id"] == "self-check"]
     questions = sum(len(re.findall(r"^\*\*\d+\. ", text, re.M)) for text in texts)
-    exercises = sum(bool(re.fullmatch(r"ex\d+-solution", cell["id"])) for cell in code)
-    return ChapterFacts(seconds, megabytes, cores, lines, len(code), checks, exercises, questions)
+    solutions = sum(bool(SOLUTION.fullmatch(cell["id"])) for cell in code)
+    return ChapterFacts(seconds, megabytes, cores, lines, len(code), checks, solutions, questions)

@@ -6,6 +6,7 @@ Each of these pages holds directives. Their entries come from `glossary.yml`, `c
 targets of `places.py`; MyST checks all these addresses while it builds.
 """
 from collections import Counter
+from functools import cached_property
 from pathlib import Path
 
 import yaml
@@ -85,9 +86,10 @@ class FromData(SphinxDirective):
         """Return the Places of targets; of several in one section only the first."""
         return list({place.title: place for place in reversed([self.place(target) for target in targets])}.values())[::-1]
 
-    def planned(self, slug):
-        """Return the title of a chapter that is not written yet."""
-        return self.read("planned_chapters")[slug][self.edition]
+    @cached_property
+    def planned(self):
+        """{slug: title} of the chapters that are not written yet."""
+        return {slug: titles[self.edition] for slug, titles in self.read("planned_chapters").items()}
 
     def markdown(self, text):
         """Return the nodes of a Markdown text, as if it stood in the page."""
@@ -168,7 +170,7 @@ class Corrections(EntriesDirective):
             place = self.place(entry["shown"])
             origin += [nodes.Text(self.labels["shown" if place.by_code else "told"]), *self.links([entry["shown"]])]
         else:
-            origin += nodes.Text(self.labels["planned"] + self.planned(entry["planned"]))
+            origin += nodes.Text(self.labels["planned"] + self.planned[entry["planned"]])
         return [claim, right, origin]
 
 
@@ -227,7 +229,7 @@ class Coverage(TableDirective):
         for number, item in items.items():
             if number.startswith(self.arguments[0]):
                 where = [self.markdown_links(item["covered"])] if "covered" in item else []
-                where += [self.labels["planned"] + self.planned(item["planned"])] if "planned" in item else []
+                where += [self.labels["planned"] + self.planned[item["planned"]]] if "planned" in item else []
                 kind = item["kind"] if self.edition == "en" else KINDS_CHINESE[item["kind"]]
                 rows.append([number, item["section"], kind, item[f"item_{self.edition}"].replace("|", "\\|"), self.labels["separator"].join(where)])
         return self.table(self.labels["coverage"], rows)

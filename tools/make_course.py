@@ -24,7 +24,7 @@ from pathlib import Path
 import nbformat
 import yaml
 from nbconvert import HTMLExporter, SlidesExporter
-from nbconvert.preprocessors import CellExecutionError, ClearOutputPreprocessor, ExecutePreprocessor, TagRemovePreprocessor
+from nbconvert.preprocessors import CellExecutionError, ClearOutputPreprocessor, ExecutePreprocessor
 from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
@@ -225,7 +225,6 @@ def exporters(edition):
               "language_code": {"en": "en", "zh": "zh-CN"}[edition]}
     config = Config(TagRemovePreprocessor={"enabled": True, "remove_input_tags": {"output-only"}})
     slides = SlidesExporter(template_name="slides", reveal_url_prefix="../../assets/reveal", reveal_theme="white", config=config, **common)
-    slides.register_preprocessor(TagRemovePreprocessor(config=config), enabled=True)
     return HTMLExporter(template_name="handout", **common), slides
 
 

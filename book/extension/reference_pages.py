@@ -40,6 +40,7 @@ KINDS_CHINESE = {
     "concept": "概念", "definition": "定义", "algorithm": "算法", "formula": "公式", "code": "程序", "application": "应用", "system": "系统",
     "tool": "工具", "resource": "资源", "challenge": "挑战", "trend": "趋势", "FAQ": "问答", "deployment": "部署", "practice": "实践", "claim": "断言",
 }
+SECTIONS_CHINESE = {"keywords": "关键词", "refs": "参考文献", "end": "结尾", "footer": "页脚"}     # the others are numbers
 ARTICLES = ("A0", "A1", "A2", "A3", "A4")
 
 
@@ -230,8 +231,10 @@ class Coverage(TableDirective):
             if number.startswith(self.arguments[0]):
                 where = [self.markdown_links(item["covered"])] if "covered" in item else []
                 where += [self.labels["planned"] + self.planned[item["planned"]]] if "planned" in item else []
-                kind = item["kind"] if self.edition == "en" else KINDS_CHINESE[item["kind"]]
-                rows.append([number, item["section"], kind, item[f"item_{self.edition}"].replace("|", "\\|"), self.labels["separator"].join(where)])
+                section, kind = item["section"], item["kind"]
+                if self.edition == "zh":
+                    section, kind = SECTIONS_CHINESE.get(section, section), KINDS_CHINESE[kind]
+                rows.append([number, section, kind, item[f"item_{self.edition}"].replace("|", "\\|"), self.labels["separator"].join(where)])
         return self.table(self.labels["coverage"], rows)
 
 

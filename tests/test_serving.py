@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sys
 
 import numpy as np
@@ -33,7 +34,8 @@ def chapter(tmp_path_factory):
     os.chdir(tmp_path_factory.mktemp("serve"))
     sys.path.insert(0, "")  # as in a notebook
     try:
-        for name in ("engine-file", "contract-file", "workers-file", "model-file", "server-file"):
+        for name in ("engine-file", "contract-file", "workers-file", "model-file", "server-file", "gateway-file",
+                     "gateway-door"):
             magic, _, program = CELLS[name].partition("\n")
             with open(magic.split()[-1], "a" if "--append" in magic else "w") as file:
                 file.write(program)
@@ -62,6 +64,12 @@ def server(chapter):
     return chapter["start"]("server.py", BATCH=32, WAIT_MS=2)
 
 
+@pytest.fixture(scope="module")
+def gateway(chapter, server):
+    """The chapter's gateway in front of that server."""
+    return chapter["start"]("gateway.py", BEHIND=server.port)
+
+
 def message(body, path=INFER, method="POST", headers=""):
     """The bytes of an HTTP request."""
     return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -74,7 +82,13 @@ def chunked(body, size=1000):
     return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
 
 
-def malformed(rng, image):
+KINDS = ["noise", "text", "cut off", "trailing", "no UTF-8", "wrong shape", "wrong size", "nested", "NaN", "wrong type",
+         "out of range", "missing field", "other field", "other JSON", "deep", "huge", "huge in chunks", "cut off in chunks",
+         "wrong path", "wrong method", "no HTTP", "bad length"]
+EMPTY = ["empty", "empty in chunks"]  # mosec alone answers these with 200
+
+
+def malformed(rng, image, kinds):
     """One malformed request: its kind, its bytes, and the statuses that are right answers to it."""
     good = {"name": "image", "datatype": "UINT8", "shape": [1, 28, 28], "data": image.ravel().tolist()}
 
@@ -87,11 +101,7 @@ def malformed(rng, image):
         return tensor(data=data)
 
     body = tensor()
-    kind = rng.choice([
-        "noise", "text", "cut off", "trailing", "no UTF-8", "wrong shape", "wrong size", "nested", "NaN", "wrong type",
-        "out of range", "missing field", "other field", "other JSON", "deep", "huge", "huge in chunks", "cut off in chunks",
-        "wrong path", "wrong method", "no HTTP", "bad length",
-    ])
+    kind = rng.choice(kinds)
     refused = {400, 422}
     if kind == "noise":
         return kind, message(bytes([rng.randrange(1, 256)]) + rng.randbytes(rng.randrange(2000))), refused
@@ -137,6 +147,10 @@ def malformed(rng, image):
         return kind, chunked(body + b" " * 40_000), {413}
     if kind == "cut off in chunks":
         return kind, chunked(body[:rng.randrange(1, len(body))]), refused
+    if kind == "empty":
+        return kind, message(b""), {400}
+    if kind == "empty in chunks":
+        return kind, chunked(b""), {400}
     if kind == "wrong path":
         return kind, message(body, path=rng.choice(["/infer", "/v2/models/letters/infer", INFER + "/", "/..//etc/passwd", "/%00"])), {404}
     if kind == "wrong method":
@@ -189,18 +203,23 @@ def throughput(chapter, server, status):
     return chapter["metrics"](server).get(f'throughput_total{{code="{status}",endpoint="{INFER}"}}', 0)
 
 
-def test_ten_thousand_malformed_requests(chapter, server):
-    """Each gets a 4xx of its kind, good requests in between are answered rightly, and the same processes live on."""
+@pytest.mark.parametrize("door", ["server", "gateway"])
+def test_ten_thousand_malformed_requests(chapter, server, gateway, door):
+    """Each gets a 4xx of its kind, good requests in between are answered rightly, and the same processes live on.
+
+    Once to the inference server, once through the gateway, which gets empty bodies too.
+    """
+    port, asked = (server.port, KINDS) if door == "server" else (gateway.port, KINDS + EMPTY)
     images, expected, request_body = chapter["x_test"], chapter["expected"], chapter["request_body"]
     before, good_before = worker_processes(server), throughput(chapter, server, 200)
     wrong, kinds, good = [], {}, 0
 
     async def connection(number):
         nonlocal good
-        rng, client = random.Random(number), Client(server.port)
+        rng, client = random.Random(number), Client(port)
         for i in range(REQUESTS // CONNECTIONS):
             image = images[rng.randrange(len(images))]
-            kind, raw, right = malformed(rng, image)
+            kind, raw, right = malformed(rng, image, asked)
             kinds[kind] = kinds.get(kind, 0) + 1
             status, text, _ = await asyncio.wait_for(client.ask(raw), LONGEST_WAIT)
             if status not in right:
@@ -262,8 +281,18 @@ def test_clients_that_vanish(chapter):
     assert chapter["stop"](server) == 0
 
 
+def test_a_gateway_says_when_nobody_is_behind_it(chapter):
+    """A dead service is a 502 with a reason, not a hang and not a 500."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        gateway = chapter["start"]("gateway.py", BEHIND=closed.getsockname()[1])
+        reply = chapter["ask"](gateway, INFER, b"{}")
+    assert (reply.status, reply.text) == (502, b"the service does not answer")
+    chapter["stop"](gateway)
+
+
 def test_an_empty_body_is_no_prediction(chapter, server):
-    """mosec answers an empty body with 200 by itself; the chapter warns of it, and its client refuses the reply."""
+    """mosec answers an empty body with 200 by itself: the chapter warns of it, and builds its gateway for that."""
     reply = chapter["ask"](server, INFER, b"")
     assert (reply.status, reply.text, reply.kind) == (200, b"no data provided", None), "the chapter's warning is out of date"
     with pytest.raises(RuntimeError, match="no data provided"):

@@ -32,11 +32,12 @@ def _trials(before, trials, after):
         names, quiet = dict(get_ipython().user_ns), io.StringIO()
         with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
             try:
-                run(before, names)
-                run(cells, names)
-                results.append("")
-            except Exception as error:
-                results.append(f"{type(error).__name__}: {str(error)[:200]}")
+                run(before, names)      # a fault here is no catch: it ends the trials
+                try:
+                    run(cells, names)
+                    results.append("")
+                except Exception as error:
+                    results.append(f"{type(error).__name__}: {str(error)[:200]}")
             finally:
                 run(after, names)
         if "matplotlib.pyplot" in sys.modules:

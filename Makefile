@@ -27,7 +27,7 @@ serve:
 
 test: environment
 	@status=0; \
-	$(BIN)/python -m pytest -m "not timed" --numprocesses=2 --dist=loadfile || status=1; \
+	$(BIN)/python -m pytest -m "not timed" --numprocesses=2 --dist=loadfile --no-loadscope-reorder || status=1; \
 	$(BIN)/python -m pytest -m timed || status=1; \
 	exit $$status
 

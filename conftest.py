@@ -99,10 +99,15 @@ nbval.plugin.IPyNbFile.collect = collect_with_trials
 TIMED = {"compress.ipynb", "export.ipynb", "large-models.ipynb", "serve.ipynb", "test_demo.py", "test_serving.py"}
 
 
+# Two processes share the files, in this order: the longest first, so that none is left to one of them at the end.
+LONGEST = ["cnn-cifar10.ipynb", "rnn-text.ipynb", "test_browser.py", "cnn-mnist.ipynb", "idea-map.ipynb", "optimizers.ipynb"]
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.name in TIMED:
             item.add_marker("timed")
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -100,7 +100,7 @@ TIMED = {"compress.ipynb", "export.ipynb", "large-models.ipynb", "serve.ipynb", 
 
 
 # Two processes share the files, in this order: the longest first, so that none is left to one of them at the end.
-LONGEST = ["cnn-cifar10.ipynb", "rnn-text.ipynb", "test_browser.py", "cnn-mnist.ipynb", "idea-map.ipynb", "optimizers.ipynb"]
+LONGEST = ["test_browser.py", "cnn-cifar10.ipynb", "rnn-text.ipynb", "cnn-mnist.ipynb", "idea-map.ipynb", "optimizers.ipynb"]
 
 
 def pytest_collection_modifyitems(items):

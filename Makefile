@@ -1,7 +1,9 @@
-# make site   build both editions into _build/site        make serve   show the built site on this machine
-# make test   run the whole test suite                    make lab     open the notebooks in JupyterLab
+# make site    build both editions into _build/site        make serve   show the built site on this machine
+# make check   text, editions, tools (a minute)            make prove   execute the chapters not proved on this machine
+# make test    everything; ALL=1 ignores earlier proofs    make lab     open the notebooks in JupyterLab
+# make run CHAPTER=backprop      execute a chapter and carry its outputs to the Chinese edition
 # make course CHAPTER=backprop   student and teacher notebooks and slides, in _build/course (all chapters if none is named; TIMED=1 measures)
-# make run CHAPTER=backprop   execute a chapter and carry its outputs to the Chinese edition
+# make colab                     run all chapters with the versions that Colab has
 PYTHON ?= python3
 PORT ?= 8000
 ifeq ($(OS),Windows_NT)
@@ -9,37 +11,41 @@ BIN := .venv/Scripts
 else
 BIN := .venv/bin
 endif
+BOOK := $(BIN)/python -m bookkit
 # Quiet TensorFlow; the book is written for the CPU.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 
-.PHONY: environment site serve test lab run course
+.PHONY: environment site serve check prove test lab run course colab
 environment:
 	@$(PYTHON) -c "" || { echo "There is no '$(PYTHON)' here: install Python 3.11, 3.12 or 3.13, or name one: make site PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) tools/make_environment.py
+	@$(PYTHON) -m bookkit environment
 
 site: environment
-	@$(BIN)/python tools/build_site.py
+	@$(BOOK) site
 
 serve:
 	@test -x $(BIN)/python || { echo "There is no environment yet: run 'make site' first."; exit 1; }
-	@$(BIN)/python tools/serve_site.py --port $(PORT)
+	@$(BOOK) serve --port "$(PORT)"
+
+check: environment
+	@$(BOOK) check
+
+prove: environment
+	@$(BOOK) prove $(CHAPTER)
 
 test: environment
-	@status=0; \
-	$(BIN)/python -m pytest -m "not timed" --numprocesses=2 --dist=loadfile --no-loadscope-reorder || status=1; \
-	$(BIN)/python -m pytest -m timed || status=1; \
-	exit $$status
+	@$(BOOK) test $(if $(ALL),--all)
 
 lab: environment
 	@$(BIN)/jupyter lab --notebook-dir=book
 
-run:
+run: environment
 	@test -n "$(CHAPTER)" || { echo "Name the chapter: make run CHAPTER=backprop"; exit 1; }
-	@test -f book/en/$(CHAPTER).ipynb || { echo "There is no book/en/$(CHAPTER).ipynb"; exit 1; }
-	@$(MAKE) --no-print-directory environment
-	@$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False book/en/$(CHAPTER).ipynb
-	@$(BIN)/python tools/sync_editions.py $(CHAPTER)
+	@$(BOOK) run $(CHAPTER)
 
 course: environment
-	@$(BIN)/python tools/make_course.py $(CHAPTER) $(if $(TIMED),--timed)
+	@$(BOOK) course $(CHAPTER) $(if $(TIMED),--timed)
+
+colab: environment
+	@$(BOOK) colab

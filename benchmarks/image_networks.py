@@ -444,7 +444,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", choices=list(DATA), action="append", help="one data set only (default: both)")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--record", type=Path, help="write (or add to) this JSON file, which landing.data.load_benchmark reads")
+    parser.add_argument("--record", type=Path, help="write (or add to) this JSON file, which landing.records.load_benchmark reads")
     options = parser.parse_args()
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -1,0 +1,274 @@
+"""Write a chapter's course files in both languages: student notebook, teacher notebook, slides.
+
+    python -m bookkit course [SLUG ...] [--timed] [--output FOLDER]     (all chapters if none is named)
+
+    <output>/en/student/<slug>.ipynb, .html   without outputs and answers; each exercise starts from its stub
+    <output>/en/teacher/<slug>.ipynb, .html   with the teaching notes, the solutions unfolded, and what a run costs
+    <output>/en/slides/<slug>.html            reveal.js slides; the full text is in the speaker notes (key S)
+    <output>/zh/...                           the same in Chinese
+    <output>/assets                           reveal.js and MathJax, so that all pages open without a network
+
+With --timed the English notebook is run here, and the teacher notebook lists what each section took on this machine.
+"""
+import datetime
+import functools
+import os
+import re
+import shutil
+import sys
+from copy import deepcopy
+from importlib.util import find_spec
+from pathlib import Path
+
+import nbformat
+import yaml
+from nbconvert import HTMLExporter, SlidesExporter
+from nbconvert.preprocessors import CellExecutionError, ClearOutputPreprocessor, ExecutePreprocessor
+from nbformat.v4 import new_markdown_cell
+from traitlets.config import Config
+
+from bookkit import BOOK, ROOT
+from bookkit.editions import chapters
+from bookkit.facts import STUB, chapter_facts, exercises
+from bookkit.sphinx.plain_markdown import BOXES, CAPTION_STARTS
+
+WORDS = {
+    "en": {"exercises": "## Exercises", "start": "Start from:", "student": "Student edition. The exercises start from stubs; the check below each stub tells whether your code is right.",
+           "teacher": "## For the teacher", "run": "The committed run took {seconds} s and {megabytes:,} MB on {cores} CPU cores.",
+           "exercises-are": "{count} exercises, by their texts: ", "timed": "On this machine, in seconds: ", "page": "The chapter on the site", "separator": "; "},
+    "zh": {"exercises": "## 练习", "start": "从这里开始：", "student": "学生版。练习从代码骨架开始，下面的检查单元会告诉你写得对不对。",
+           "teacher": "## 教师用", "run": "仓库中的这次运行用时{seconds}秒，内存峰值{megabytes:,} MB，{cores}个CPU核。",
+           "exercises-are": "{count}道练习，题面给出的时间：", "timed": "在这台机器上的用时（秒）：", "page": "网站上的本章", "separator": "；"},
+}
+HEADING = re.compile(r"^#{1,4} .+$", re.M)
+BLOCK = re.compile(r"\n\s*\n(?=\S)")
+LOCAL_LINK = re.compile(r"\]\((?!https?:|figures/|#)([\w-]+)\.(?:ipynb|md)(#[^)]*)?\)")
+DETAILS = re.compile(r"<details>.*?</details>", re.S)
+SKIPPED_IN_SLIDES = re.compile(r"setup|run-report|reading|ex\d+(-.*)?")
+SHORT_CODE = 12     # lines; longer code gets a slide of its own, and its output the next one
+ROOM = 500          # characters of text that leave room for short code on a slide
+
+
+@functools.cache
+def site_address():
+    """Return the published site's address from _config.yml, with a final slash."""
+    return yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))["html"]["baseurl"].rstrip("/") + "/"
+
+
+def with_site_links(notebook, edition):
+    """Return the notebook with links to other pages of the book pointing to the published site."""
+    notebook = deepcopy(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LOCAL_LINK.sub(lambda link: f"]({site_address()}{edition}/{link[1]}.html{link[2] or ''})", cell.source)
+    return notebook
+
+
+def student_edition(notebook, edition):
+    """Return the notebook for students: outputs cleared, and in the exercises stubs in place of solutions and answers."""
+    notebook, words = with_site_links(notebook, edition), WORDS[edition]
+    for solution, task, stub in list(exercises(notebook.cells)):
+        task.source = STUB.sub("", task.source).replace(words["start"], "").rstrip()
+        solution.source, solution.metadata = stub, nbformat.from_dict({"tags": ["exercise"]})
+    cells, in_exercises = [], False
+    for cell in notebook.cells:
+        headings = HEADING.findall(cell.source) if cell.cell_type == "markdown" else []
+        in_exercises = words["exercises"] in headings or (in_exercises and not any(text.startswith("## ") for text in headings))
+        if headings or not in_exercises or cell.cell_type == "code":      # else an answer or its discussion
+            cells.append(cell)
+    cells.insert(1, new_markdown_cell(f"> {words['student']}", id="student-edition"))
+    notebook.cells = cells
+    notebook, _ = ClearOutputPreprocessor().preprocess(notebook, {})
+    return notebook
+
+
+def teaching_notes(slug, edition):
+    """Return the chapter's teaching notes, without their heading; "" if there are none."""
+    path = BOOK / "chapters" / slug / f"teaching.{edition}.md"
+    return path.read_text("utf8").partition("\n")[2].strip() if path.exists() else ""
+
+
+def section_titles(cell):
+    """Return the headings of the first two levels in a Markdown cell, without their marks."""
+    return [text.lstrip("# ") for text in HEADING.findall(cell.source) if text.startswith(("# ", "## "))]
+
+
+def seconds_by_section(notebook):
+    """Return the seconds of each section, in order, of an executed notebook whose cells carry their timing."""
+    seconds = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            seconds += [0.0] * len(section_titles(cell))
+        elif "execution" in cell.metadata:
+            start, end = (datetime.datetime.fromisoformat(cell.metadata.execution[key].replace("Z", "+00:00"))
+                          for key in ("iopub.execute_input", "shell.execute_reply"))
+            seconds[-1] += (end - start).total_seconds()
+    return seconds
+
+
+def teacher_edition(notebook, slug, edition, timed):
+    """Return the notebook for teachers: notes and costs after the title, solutions and answers unfolded.
+
+    `timed` is the executed English notebook with timings, or None.
+    """
+    words = WORDS[edition]
+    facts = chapter_facts(notebook.cells)
+    tasks = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    durations = [f"{title} ({time})" for text in tasks for title, time in re.findall(r"^### (\d+\. .+)\n\n\*([^*]+?)[.。]?\*", text, re.M)]
+    lines = [words["teacher"], words["run"].format(**facts._asdict())]
+    lines += [words["exercises-are"].format(count=facts.exercises) + words["separator"].join(durations)]
+    if timed is not None:
+        titles = [title for cell in notebook.cells if cell.cell_type == "markdown" for title in section_titles(cell)]
+        lines += [words["timed"] + words["separator"].join(f"{title} {seconds:.0f}" for title, seconds in zip(titles, seconds_by_section(timed), strict=True))]
+    lines += [f"[{words['page']}]({site_address()}{edition}/{slug}.html)", teaching_notes(slug, edition)]
+    notebook = deepcopy(notebook)
+    notebook.cells.insert(1, new_markdown_cell("\n\n".join(lines), id="for-the-teacher"))
+    for cell in notebook.cells:
+        cell.metadata.pop("jupyter", None)
+        if "tags" in cell.metadata:
+            cell.metadata.tags = [tag for tag in cell.metadata.tags if tag not in ("hide-cell", "hide-input")]
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("<details>", "<details open>")
+    return with_site_links(notebook, edition)
+
+
+def on_a_slide(text):
+    """Return what of a Markdown text stands on a slide: headings, formulas, lists, tables, boxes, pictures.
+
+    Of ordinary paragraphs only the first sentence of the first one stays, and that only if nothing but headings would.
+    """
+    kept, first = [], None
+    for block in BLOCK.split(DETAILS.sub("", text).strip()):
+        title = re.match(r"> \*\*([^*]+)\*\*", block)
+        if block.startswith(("#", "$$", "- ", "* ", "1. ", "|", "![", "```")) or (title and title[1].strip(" .:。：").lower() in BOXES):
+            kept.append(block)
+        elif first is None:
+            first = block
+    if first and all(block.startswith("#") for block in kept):
+        kept.append(re.split(r"(?<=[.?!])\s|(?<=[。？！])", first)[0])
+    return "\n\n".join(kept)
+
+
+def slide_notebook(notebook, edition):
+    """Return the notebook cut into slides, with `slide_type` metadata as JupyterLab writes it.
+
+    A heading of the second level begins a slide; text and short code share the slides below it, long code and pictures
+    have slides of their own. Set-up, solutions and checks of exercises are left out; the tasks' titles and the
+    self-check questions stay. The full text is in the speaker notes.
+    """
+    cells = []
+
+    def add(cell, kind, suffix=""):
+        cell = deepcopy(cell)
+        cell.id = f"{cell.id[:58]}{suffix}"
+        cell.metadata = nbformat.from_dict({"slideshow": {"slide_type": kind}})
+        cells.append(cell)
+        return cell
+
+    def add_text(source, kind, identifier):
+        add(new_markdown_cell(source, id=identifier[:58]), kind, f"-{len(cells)}")
+
+    has_room = False        # on the last slide, for a short cell of code
+    for cell in with_site_links(notebook, edition).cells:
+        begins_exercises = cell.source.startswith(WORDS[edition]["exercises"])
+        if SKIPPED_IN_SLIDES.fullmatch(cell.id) and not begins_exercises:
+            continue
+        if cell.id == "self-check":
+            heading, *questions = re.split(r"(?m)^(?=\*\*\d+\. )", cell.source)
+            add_text(heading.strip(), "slide", cell.id)
+            for question in questions:
+                add_text(question.strip(), "subslide", cell.id)
+        elif begins_exercises:
+            tasks = [text for other in notebook.cells if other.cell_type == "markdown" for text in re.findall(r"^### (\d+\. .+)$", other.source, re.M)]
+            add_text("\n\n".join([WORDS[edition]["exercises"], *tasks]), "slide", cell.id)
+        elif cell.cell_type == "markdown":
+            text = cell.source
+            if text.startswith(tuple(f"*{word}" for word in CAPTION_STARTS)):      # it belongs to the picture above
+                caption, _, text = text.partition("\n\n")
+                add_text(caption, "-", cell.id)
+            for part in filter(str.strip, re.split(r"(?m)^(?=## )", text)):
+                shown = on_a_slide(part)
+                if shown:
+                    add_text(shown, "slide" if shown.startswith(("# ", "## ")) else "subslide", cell.id)
+                    has_room = len(shown) < ROOM
+                add_text(part.strip(), "notes", cell.id)
+        else:
+            pictures = any("image/png" in output.get("data", {}) for output in cell.outputs)
+            split = pictures or len(cell.source.splitlines()) > SHORT_CODE
+            if "hide-input" not in cell.metadata.get("tags", []):
+                code = add(cell, "-" if has_room and len(cell.source.splitlines()) <= SHORT_CODE else "subslide")
+                code.outputs = [] if split else code.outputs
+            if cell.outputs and (split or "hide-input" in cell.metadata.get("tags", [])):
+                add(cell, "subslide", "-out").metadata["tags"] = ["output-only"]
+            has_room = False
+    result = deepcopy(notebook)
+    result.cells = cells
+    return result
+
+
+def page(exporter, notebook, title, path):
+    """Write a notebook as a page through one of nbconvert's exporters."""
+    notebook = deepcopy(notebook)
+    notebook.metadata["title"] = title
+    body, _ = exporter.from_notebook_node(notebook, {"metadata": {"path": str(BOOK)}})
+    path.write_text(body, "utf8")
+
+
+def exporters(edition):
+    """Return the exporters of handouts and of slides; both find their scripts in ../../assets."""
+    templates = [str(Path(__file__).with_name("templates"))]
+    common = {"extra_template_basedirs": templates, "extra_template_paths": templates, "mathjax_url": "../../assets/mathjax/tex-chtml.js", "embed_images": True,
+              "language_code": {"en": "en", "zh": "zh-CN"}[edition]}
+    config = Config(TagRemovePreprocessor={"enabled": True, "remove_input_tags": {"output-only"}})
+    slides = SlidesExporter(template_name="slides", reveal_url_prefix="../../assets/reveal", reveal_theme="white", config=config, **common)
+    return HTMLExporter(template_name="handout", **common), slides
+
+
+def copy_assets(folder):
+    """Copy reveal.js and MathJax from their installed wheels into a folder.
+
+    Raises SystemExit if a wheel is missing.
+    """
+    for package, inside, name in (("sphinx_revealjs", "_static/revealjs", "reveal"), ("sphinx-mathjax-offline", "static/mathjax", "mathjax")):
+        found = find_spec(package)
+        if found is None:
+            sys.exit(f"The package {package} is not installed: run `make environment`, or pip install -r requirements.txt.")
+        shutil.copytree(Path(found.origin).parent / inside, folder / name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.map", "*.scss", "*.esm.js"))
+
+
+def run_with_timing(slug):
+    """Execute a chapter's English notebook on this machine and return it with each cell's times."""
+    notebook = nbformat.read(BOOK / "en" / f"{slug}.ipynb", as_version=4)
+    try:
+        ExecutePreprocessor(timeout=600, record_timing=True).preprocess(notebook, {"metadata": {"path": str(BOOK / "en")}})
+    except CellExecutionError as error:
+        sys.exit(f"{slug} could not be run for its timing: {error}")
+    return notebook
+
+
+def write_chapter(slug, output, timed=False):
+    """Write all course files of a chapter below `output`."""
+    measured = run_with_timing(slug) if timed else None
+    for edition in ("en", "zh"):
+        notebook = nbformat.read(BOOK / edition / f"{slug}.ipynb", as_version=4)
+        title = HEADING.search(notebook.cells[0].source)[0].lstrip("# ")
+        handout, slides = exporters(edition)
+        folders = {kind: output / edition / kind for kind in ("student", "teacher", "slides")}
+        for kind, folder in folders.items():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(BOOK / edition / "figures", folder / "figures", dirs_exist_ok=True)
+        for kind, made in (("student", student_edition(notebook, edition)), ("teacher", teacher_edition(notebook, slug, edition, measured))):
+            nbformat.validate(made)
+            nbformat.write(made, folders[kind] / f"{slug}.ipynb")
+            page(handout, made, title, folders[kind] / f"{slug}.html")
+        page(slides, slide_notebook(notebook, edition), title, folders["slides"] / f"{slug}.html")
+
+
+def write_course(slugs, output, timed=False):
+    """Write the course files of the chapters named (all if none is) below the folder `output`."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    output = output.resolve()
+    copy_assets(output / "assets")
+    for slug in slugs or chapters():
+        write_chapter(slug, output, timed)
+        print(f"{slug}: {output}/en and {output}/zh, folders student, teacher and slides")

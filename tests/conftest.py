@@ -1,0 +1,48 @@
+"""Fixtures that several files of tests share: the built site, served, and a browser."""
+import os
+import shutil
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from bookkit import ROOT
+
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The whole site, built afresh with warnings as errors."""
+    folder = tmp_path_factory.mktemp("build") / "site"
+    result = subprocess.run([sys.executable, "-m", "bookkit", "site", "--output", str(folder)], cwd=ROOT,
+                            capture_output=True, text=True, encoding="utf8")
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """The address at which the site is served as readers get it."""
+    from bookkit.serve import make_server
+
+    server = make_server(site, 0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium; without one the test is skipped, and says so."""
+    if not CHROMIUM:
+        pytest.skip("no Chromium found: install it, or set CHROMIUM to its path, to test the site in a browser")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[
+            "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync"])
+        yield browser
+        browser.close()

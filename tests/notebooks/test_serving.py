@@ -1,0 +1,333 @@
+"""The inference server of the chapter `serve` under attack: 10,000 malformed requests, lost clients, a stop under load.
+
+The programs under test are the chapter's own cells, taken from the notebook by id: there is no second copy.
+"""
+import ast
+import asyncio
+import json
+import os
+import random
+import signal
+import socket
+import sys
+
+import numpy as np
+import psutil
+import pytest
+
+from bookkit.editions import read_notebook
+
+if sys.platform == "win32":
+    pytest.skip("mosec has no build for Windows", allow_module_level=True)
+
+REQUESTS = 10_000
+CONNECTIONS = 8
+LONGEST_WAIT = 20  # seconds for one answer; more is a hang
+INFER = "/v2/models/digits/infer"
+CELLS = {cell.id: cell.source for cell in read_notebook("en", "serve").cells if cell.cell_type == "code"}
+
+
+@pytest.fixture(scope="module")
+def chapter(tmp_path_factory):
+    """The chapter's names after its set-up, model and client cells have run in a temporary folder, as in the notebook."""
+    namespace = {"__name__": "serve", "sys": sys}
+    home = os.getcwd()
+    os.chdir(tmp_path_factory.mktemp("serve"))
+    sys.path.insert(0, "")  # as in a notebook
+    try:
+        for name in ("engine-file", "contract-file", "workers-file", "model-file", "server-file", "gateway-file",
+                     "gateway-door"):
+            magic, _, program = CELLS[name].partition("\n")
+            with open(magic.split()[-1], "a" if "--append" in magic else "w") as file:
+                file.write(program)
+        exec(CELLS["setup"][CELLS["setup"].index("import http.client"):], namespace)
+        for name in ("look-request", "artefact-export", "artefact-parity", "start", "ask"):
+            exec(CELLS[name], namespace)
+        for name in ("metrics", "bad-input-check"):  # their functions only: the rest asks a server of the notebook
+            cell = ast.parse(CELLS[name])
+            cell.body = [statement for statement in cell.body if isinstance(statement, ast.FunctionDef)]
+            exec(compile(cell, name, "exec"), namespace)
+        yield namespace
+    finally:
+        for server in namespace.get("servers", []):
+            if server.process.poll() is None:
+                namespace["stop"](server)
+            server.guard.communicate()
+        os.chdir(home)
+        sys.path.remove("")
+        for name in ("engine", "contract"):
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def server(chapter):
+    """The batching server of the chapter."""
+    return chapter["start"]("server.py", BATCH=32, WAIT_MS=2)
+
+
+@pytest.fixture(scope="module")
+def gateway(chapter, server):
+    """The chapter's gateway in front of that server."""
+    return chapter["start"]("gateway.py", BEHIND=server.port)
+
+
+def message(body, path=INFER, method="POST", headers=""):
+    """The bytes of an HTTP request."""
+    return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def chunked(body, size=1000):
+    """The bytes of a request whose body comes in chunks and announces no length."""
+    chunks = [body[i:i + size] for i in range(0, len(body), size)] + [b""]
+    head = f"POST {INFER} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+
+
+KINDS = ["noise", "text", "cut off", "trailing", "no UTF-8", "wrong shape", "wrong size", "nested", "NaN", "wrong type",
+         "out of range", "missing field", "other field", "other JSON", "deep", "huge", "huge in chunks", "cut off in chunks",
+         "wrong path", "wrong method", "no HTTP", "bad length"]
+EMPTY = ["empty", "empty in chunks"]  # mosec alone answers these with 200
+
+
+def malformed(rng, image, kinds):
+    """One malformed request: its kind, its bytes, and the statuses that are right answers to it."""
+    good = {"name": "image", "datatype": "UINT8", "shape": [1, 28, 28], "data": image.ravel().tolist()}
+
+    def tensor(**changes):
+        return json.dumps({"inputs": [{**good, **changes}]}).encode()
+
+    def pixel(value):
+        data = list(good["data"])
+        data[rng.randrange(784)] = value
+        return tensor(data=data)
+
+    body = tensor()
+    kind = rng.choice(kinds)
+    refused = {400, 422}
+    if kind == "noise":
+        return kind, message(bytes([rng.randrange(1, 256)]) + rng.randbytes(rng.randrange(2000))), refused
+    if kind == "text":
+        return kind, message("".join(rng.choices("zero one 7 \n\t{}[]:,\"'七", k=rng.randrange(1, 200))).encode() + b"?"), refused
+    if kind == "cut off":
+        return kind, message(body[:rng.randrange(1, len(body))]), refused
+    if kind == "trailing":
+        return kind, message(body + rng.choice([b"}", b"x", body, b",", b"\x00"])), refused
+    if kind == "no UTF-8":
+        return kind, message(body.replace(b"image", rng.choice([b"im\xffge", b"\xc3(", b"\xed\xa0\x80"]))), refused
+    if kind == "wrong shape":
+        shape = rng.choice([[], [784], [28, 28], [1, 784], [2, 28, 28], [0, 28, 28], [1, 28, 28, 1], [-1, 28, 28], [1, 28, 10**30],
+                            [1, 28.5, 28], ["1", 28, 28], None, 784, {"n": 1}])
+        return kind, message(tensor(shape=shape)), refused
+    if kind == "wrong size":
+        size = rng.choice([0, 1, 783, 785, 1568])
+        return kind, message(tensor(data=[rng.randrange(256) for _ in range(size)])), refused
+    if kind == "nested":
+        return kind, message(tensor(data=image.tolist())), refused
+    if kind == "NaN":
+        return kind, message(pixel(rng.choice([float("nan"), float("inf"), float("-inf")]))), refused
+    if kind == "wrong type":
+        return kind, message(pixel(rng.choice(["7", "", True, None, 0.5, 1e300, [1], {"v": 1}]))), refused
+    if kind == "out of range":
+        return kind, message(pixel(rng.choice([-1, 256, 10**9, -10**30, 10**30]))), refused
+    if kind == "missing field":
+        left = dict(good)
+        del left[rng.choice(list(good))]
+        return kind, message(json.dumps({"inputs": [left]}).encode()), refused
+    if kind == "other field":
+        change = rng.choice([{"name": "picture"}, {"datatype": "FP32"}, {"name": None}, {"datatype": 8}, {"data": "AAAA"}])
+        return kind, message(tensor(**change)), refused
+    if kind == "other JSON":
+        other = rng.choice([None, 7, "seven", [], {}, {"inputs": []}, {"inputs": {}}, {"inputs": [good, good]}, {"instances": [1]}])
+        return kind, message(json.dumps(other).encode()), refused
+    if kind == "deep":
+        opening = rng.choice([b'{"x":' + b"[" * 16_000, b"[" * 16_000, b'{"a":' * 3000])
+        return kind, message(opening), refused
+    if kind == "huge":
+        return kind, message(body + b" " * rng.choice([14_000, 100_000, 300_000])), {413}
+    if kind == "huge in chunks":
+        return kind, chunked(body + b" " * 40_000), {413}
+    if kind == "cut off in chunks":
+        return kind, chunked(body[:rng.randrange(1, len(body))]), refused
+    if kind == "empty":
+        return kind, message(b""), {400}
+    if kind == "empty in chunks":
+        return kind, chunked(b""), {400}
+    if kind == "wrong path":
+        return kind, message(body, path=rng.choice(["/infer", "/v2/models/letters/infer", INFER + "/", "/..//etc/passwd", "/%00"])), {404}
+    if kind == "wrong method":
+        return kind, message(body, method=rng.choice(["GET", "PUT", "DELETE", "PATCH"])), {405}
+    if kind == "no HTTP":
+        return kind, rng.choice([b"\x16\x03\x01\x02\x00\x01" + rng.randbytes(100), b"hello\r\n\r\n", b"POST\r\n\r\n",
+                                 b"GET / HTTP/9.9\r\n\r\n", b"POST " + INFER.encode() + b" HTTP/1.1\r\nbad header\r\n\r\n"]), {400, None}
+    return kind, message(body, headers=rng.choice(["Content-Length: x\r\n", "Content-Length: -5\r\n", "Content-Length: 3\r\n"])), {400}
+
+
+class Client:
+    """One connection that is opened again whenever the server closed it, as it may after an HTTP error."""
+
+    def __init__(self, port):
+        self.port, self.reader, self.writer = port, None, None
+
+    async def ask(self, raw):
+        """Send the bytes and return status and body; status None if the server closed the connection without an answer."""
+        for attempt in range(2):
+            if self.writer is None:
+                self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+                fresh = True
+            else:
+                fresh = False
+            try:
+                self.writer.write(raw)
+                await self.writer.drain()
+                head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+                length = int(head.partition("content-length: ")[2].split("\r\n")[0] or 0)
+                text = await self.reader.readexactly(length)
+                if "connection: close" in head or head.startswith(("http/1.1 400", "http/1.1 413")):
+                    self.close()
+                return int(head[9:12]), text, head
+            except (ConnectionError, asyncio.IncompleteReadError):
+                self.close()
+                if fresh or attempt:  # else the server had closed an idle connection before: once more on a new one
+                    return None, b"", ""
+
+    def close(self):
+        if self.writer is not None:
+            self.writer.close()
+        self.reader = self.writer = None
+
+
+def worker_processes(server):
+    return sorted(process.pid for process in psutil.Process(server.process.pid).children(recursive=True))
+
+
+def throughput(chapter, server, status):
+    return chapter["metrics"](server).get(f'throughput_total{{code="{status}",endpoint="{INFER}"}}', 0)
+
+
+@pytest.mark.parametrize("door", ["server", "gateway"])
+def test_ten_thousand_malformed_requests(chapter, server, gateway, door):
+    """Each gets a 4xx of its kind, good requests in between are answered rightly, and the same processes live on.
+
+    Once to the inference server, once through the gateway, which gets empty bodies too.
+    """
+    port, asked = (server.port, KINDS) if door == "server" else (gateway.port, KINDS + EMPTY)
+    images, expected, request_body = chapter["x_test"], chapter["expected"], chapter["request_body"]
+    before, good_before = worker_processes(server), throughput(chapter, server, 200)
+    wrong, kinds, good = [], {}, 0
+
+    async def connection(number):
+        nonlocal good
+        rng, client = random.Random(number), Client(port)
+        for i in range(REQUESTS // CONNECTIONS):
+            image = images[rng.randrange(len(images))]
+            kind, raw, right = malformed(rng, image, asked)
+            kinds[kind] = kinds.get(kind, 0) + 1
+            status, text, _ = await asyncio.wait_for(client.ask(raw), LONGEST_WAIT)
+            if status not in right:
+                wrong.append((kind, status, raw[:200], text[:100]))
+            if kind == "no HTTP":
+                client.close()
+            if i % 20 == 0:
+                row = rng.randrange(len(images))
+                status, text, head = await asyncio.wait_for(client.ask(message(request_body(images[row]))), LONGEST_WAIT)
+                good += 1
+                digit = np.argmax(json.loads(text)["outputs"][0]["data"]) if status == 200 else None
+                if digit != expected[row] or "content-type: application/json" not in head:
+                    wrong.append(("good", status, expected[row], text[:100]))
+        client.close()
+
+    async def all_connections():
+        await asyncio.gather(*(connection(number) for number in range(CONNECTIONS)))
+
+    asyncio.run(all_connections())
+    assert sum(kinds.values()) == REQUESTS and min(kinds.values()) > 300, kinds
+    assert not wrong, f"{len(wrong)} wrong answers, the first: {wrong[:3]}"
+    assert throughput(chapter, server, 200) - good_before == good >= REQUESTS // 20
+    assert throughput(chapter, server, 500) == 0
+    assert worker_processes(server) == before, "a process of the server died and was replaced"
+    assert chapter["metrics"](server)["remaining_task"] == 0
+    for row in range(100):
+        assert chapter["prediction"](chapter["ask"](server, INFER, request_body(images[row]))) == expected[row]
+
+
+def test_clients_that_vanish(chapter):
+    """Clients that close the connection within the request, or before the answer, do not disturb the others or the stop.
+
+    mosec's gauge of waiting tasks can keep those that vanish in the very moment of their answer, so it need not return to
+    zero (the chapter says so).
+    """
+    server = chapter["start"]("server.py", BATCH=32, WAIT_MS=2)
+    body = chapter["request_body"](chapter["x_test"][0])
+    before = worker_processes(server)
+
+    async def vanish(number):
+        rng = random.Random(number)
+        raw = message(body)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(raw[:rng.randrange(1, len(raw) + 1)] if number % 2 else raw)
+        await writer.drain()
+        if number % 3 == 0:
+            await asyncio.sleep(rng.random() / 100)
+        writer.transport.abort()
+
+    async def all_clients():
+        for begin in range(0, 400, 20):
+            await asyncio.gather(*(vanish(number) for number in range(begin, begin + 20)))
+
+    asyncio.run(all_clients())
+    for row in range(100):
+        reply = chapter["ask"](server, INFER, chapter["request_body"](chapter["x_test"][row]))
+        assert chapter["prediction"](reply) == chapter["expected"][row]
+    assert worker_processes(server) == before and throughput(chapter, server, 500) == 0
+    assert chapter["stop"](server) == 0
+
+
+def test_a_gateway_says_when_nobody_is_behind_it(chapter):
+    """A dead service is a 502 with a reason, not a hang and not a 500."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        gateway = chapter["start"]("gateway.py", BEHIND=closed.getsockname()[1])
+        reply = chapter["ask"](gateway, INFER, b"{}")
+    assert (reply.status, reply.text) == (502, b"the service does not answer")
+    chapter["stop"](gateway)
+
+
+def test_an_empty_body_is_no_prediction(chapter, server):
+    """mosec answers an empty body with 200 by itself: the chapter warns of it, and builds its gateway for that."""
+    reply = chapter["ask"](server, INFER, b"")
+    assert (reply.status, reply.text, reply.kind) == (200, b"no data provided", None), "the chapter's warning is out of date"
+    with pytest.raises(RuntimeError, match="no data provided"):
+        chapter["prediction"](reply)
+
+
+def test_stop_under_load_loses_nothing(chapter):
+    """Requests in flight at SIGTERM all get their answers, and no process of the group is left."""
+    server = chapter["start"]("server.py", BATCH=256, WAIT_MS=2500, MOSEC_TIMEOUT=10_000)
+    images, expected = chapter["x_test"][:100], chapter["expected"]
+
+    async def run():
+        clients = [Client(server.port) for _ in images]
+        waiting = [asyncio.create_task(client.ask(message(chapter["request_body"](image))))
+                   for client, image in zip(clients, images)]
+        while await asyncio.to_thread(lambda: chapter["metrics"](server)["remaining_task"]) < len(images):
+            assert not waiting[0].done(), "the requests did not meet"
+            await asyncio.sleep(0.02)
+        server.process.send_signal(signal.SIGTERM)
+        replies = await asyncio.wait_for(asyncio.gather(*waiting), LONGEST_WAIT)
+        for client in clients:
+            client.close()
+        return replies
+
+    replies = asyncio.run(run())
+    assert [status for status, _, _ in replies] == [200] * len(images)
+    assert [np.argmax(json.loads(text)["outputs"][0]["data"]) for _, text, _ in replies] == list(expected[:len(images)])
+    assert chapter["stop"](server) == 0
+    left = []
+    for process in psutil.process_iter():
+        try:
+            if os.getpgid(process.pid) == server.process.pid:
+                left.append(process)
+        except (OSError, psutil.Error):
+            pass  # it ended meanwhile
+    _, left = psutil.wait_procs(left, timeout=10)
+    assert all(process.status() == psutil.STATUS_ZOMBIE for process in left)

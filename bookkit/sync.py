@@ -71,7 +71,11 @@ def carry(english, chinese):
     cells = []
     for cell in english.cells:
         if cell.cell_type == "markdown":
-            cells.append(own[cell.id])
+            text = nbformat.from_dict(own[cell.id])
+            stamped = text.metadata.get("translation")
+            if stamped and stamped["of"] == short_digest(cell.source):      # a better Chinese sentence for the same English one
+                stamped["text"] = short_digest(text.source)
+            cells.append(text)
             continue
         copied = nbformat.from_dict(cell)
         image = own[cell.id].metadata.get("mystnb") if cell.id in own else None

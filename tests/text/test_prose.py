@@ -1,4 +1,5 @@
 """What the prose says must hold: figures, citations, terms, corrections, captions, Chinese typography."""
+import random
 import re
 
 import pytest
@@ -24,6 +25,12 @@ FIGURE = re.compile(r"(?<![\w.\-])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{3,
 PLACES = r"\d+(?:\.\d+)*(?:\s?(?:,|、|and|to|or|和|至|到|与|–)\s?\d+(?:\.\d+)*)*"
 SECTION = re.compile(rf"(?:sections?|sec\.|chapters?|ch\.|eq\.|equations?|tables?|algorithms?|Python|第|算法|表|式)\s*{PLACES}|{PLACES}\s?[节章]", re.I)
 LARGE_UNIT = re.compile(r"\d[\d,.]*\s?(?:万|亿|千|百|million|billion|trillion|thousand|hundred)")
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\[*`(])|(?<=[。！？])")
+PREDICT = re.compile(r"> \*\*(?:Predict|先预测)")
+FENCED = re.compile(r"^```.*?^```", re.S | re.M)
+# The name of a method or of a convention, no result.
+CONVENTION = re.compile(r"95\s?% (?:\[?confidence )?(?:interval|limit)|95%的?\[?(?:置信)?区间|(?:divi\w+ by|factor|除以)\s?255|256 (?:grey )?levels|256个?级")
+CHANCE = 0.1            # with which a random number of the same form may pass for a figure
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 GLOSSARY = yaml.safe_load((BOOK / "glossary.yml").read_text("utf8"))
 CORRECTIONS = yaml.safe_load((BOOK / "corrections.yml").read_text("utf8"))
@@ -45,27 +52,88 @@ def supported(figure, percent, known):
     return any(abs(round(number, digits) - value) < 10 ** -(digits + 3) for number in candidates)
 
 
-@pytest.mark.parametrize("edition, slug, texts, cells", PAGES)
-def test_figures_in_prose_are_computed_or_cited(edition, slug, texts, cells):
-    evidence = []
+def sections_of(cells):
+    """Return a notebook's cells as sections: a heading of any level begins one. The first, the opening, ends with the set-up cell."""
+    sections, opening = [[]], True
+    for cell in cells:
+        if not opening and cell.cell_type == "markdown" and re.search(r"(?m)^#{1,4} ", FENCED.sub("", cell.source)):
+            sections.append([])
+        sections[-1].append(cell)
+        opening = opening and cell.cell_type == "markdown"
+    return sections
+
+
+def evidence_in(cells):
+    """Return the numbers that code cells hold or show."""
+    texts = []
     for cell in cells:
         if cell.cell_type == "code":
-            evidence.append(cell.source)
-            for output in cell.outputs:
-                evidence.append(output.get("text", ""))
-                evidence += [str(value) for kind, value in output.get("data", {}).items() if kind.startswith("text/")]
-    known = numbers_in("\n".join(evidence))
-    unsupported = []
-    for text in texts:
-        for block in re.split(r"\n\s*\n", text):
-            if CITATION.search(block):
+            texts += [cell.source, *(output.get("text", "") for output in cell.outputs)]
+            texts += [str(value) for output in cell.outputs for kind, value in output.get("data", {}).items() if kind.startswith("text/")]
+    return numbers_in("\n".join(texts))
+
+
+def figures_without_citation(text):
+    """Yield (figure, whether it is a percentage, its sentence) for the figures of a Markdown text whose own sentence cites nothing.
+
+    A row of a table counts as a sentence. The answers that a Predict box offers are no statements.
+    """
+    for block in re.split(r"\n\s*\n|\n(?=\|)", text):
+        if PREDICT.match(block):
+            continue
+        for sentence in SENTENCE.split(block):
+            if CITATION.search(sentence):
                 continue
-            prose = YEAR.sub(" ", SECTION.sub(" ", NOT_PROSE.sub(" ", block)))
+            prose = YEAR.sub(" ", SECTION.sub(" ", NOT_PROSE.sub(" ", CONVENTION.sub(" ", sentence))))
             for match in FIGURE.finditer(prose):
-                percent = prose[match.end():match.end() + 2].strip()[:1] in ("%", "％")
-                if not supported(match.group(), percent, known):
-                    unsupported.append(f"{match.group()} in: {block[:80]!r}")
-    assert not unsupported, "figures that no output shows and no citation supports:\n" + "\n".join(unsupported)
+                yield match.group(), prose[match.end():match.end() + 2].strip()[:1] in ("%", "％"), sentence.strip()
+
+
+def statements_of(cells, texts):
+    """Yield (figure, percent, sentence, numbers known in its section) of a page; a Markdown page has no numbers of its own.
+
+    The opening and the self-check speak of the whole chapter, and are held against all of it.
+    """
+    if not cells:
+        for text in texts:
+            yield from ((*figure, set()) for figure in figures_without_citation(text))
+        return
+    for number, section in enumerate(sections_of(cells)):
+        known = evidence_in(cells if number == 0 or section[0].id == "self-check" else section)
+        for cell in section:
+            if cell.cell_type == "markdown":
+                yield from ((*figure, known) for figure in figures_without_citation(cell.source))
+
+
+def chance(figure, percent, known, generator):
+    """Return how often a random number of a figure's form (digits, decimals, percentage) would be among the known ones."""
+    whole, _, decimals = figure.replace(",", "").partition(".")
+    low = 0 if len(whole) == 1 else 10 ** (len(whole) - 1)
+    drawn = [f"{generator.randrange(low, 10 ** len(whole))}" + (f".{generator.randrange(10 ** len(decimals)):0{len(decimals)}}" if decimals else "")
+             for _ in range(100)]
+    return sum(supported(number, percent, known) for number in drawn) / len(drawn)
+
+
+@pytest.mark.parametrize("edition, slug, texts, cells", PAGES)
+def test_figures_in_prose_are_computed_or_cited(edition, slug, texts, cells):
+    """A figure stands in the code or an output of its own section, or its own sentence carries a citation."""
+    unsupported = [f"{figure} in: {sentence[:90]!r}" for figure, percent, sentence, known in statements_of(cells, texts)
+                   if not supported(figure, percent, known)]
+    assert not unsupported, "figures that no output of their section shows and no citation supports:\n" + "\n".join(unsupported)
+
+
+def test_a_wrong_figure_would_rarely_pass():
+    """How often a random number in a figure's place would be found in its section: the test above must be able to fail."""
+    generator, chances = random.Random(0), {}
+    for edition, slug, texts, cells in pages():
+        found = [chance(figure, percent, known, generator) for figure, percent, _, known in statements_of(cells, texts)]
+        if edition == "en" and found:
+            chances[slug] = found
+    for slug, found in chances.items():
+        print(f"{slug:20} {len(found):3} figures; a random one passes {sum(found) / len(found):.1%}")
+    everything = [value for found in chances.values() for value in found]
+    print(f"{'the book':20} {len(everything):3} figures; a random one passes {sum(everything) / len(everything):.1%}")
+    assert sum(everything) / len(everything) < CHANCE
 
 
 def figures_in(text):

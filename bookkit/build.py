@@ -18,7 +18,6 @@ from bookkit import ROOT
 from bookkit.editions import LANGUAGES
 
 
-
 def merge(base, changes):
     """Return `base` with `changes` laid over it, mapping by mapping."""
     merged = copy.deepcopy(base)

@@ -10,7 +10,6 @@ English cell is red in the tests until the Chinese one was looked at and stamped
 import hashlib
 import re
 import sys
-from pathlib import Path
 
 import nbformat
 import yaml

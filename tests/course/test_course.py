@@ -9,7 +9,8 @@ import yaml
 from browsing import FETCHED
 from bs4 import BeautifulSoup
 
-from bookkit import BOOK, course as make_course, trials
+from bookkit import BOOK, trials
+from bookkit import course as make_course
 from bookkit.editions import chapters, read_notebook
 from bookkit.facts import STUB, exercises, python_of
 from bookkit.places import Places

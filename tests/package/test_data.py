@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import landing
-from landing import data, models, records
+from landing import data
 from landing.data import digits, files, photographs
 
 # A small set in the place of MNIST and of CIFAR-10: 20 + 10 examples, so that faults can be planted in milliseconds.

@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
-from bs4 import BeautifulSoup
 from browsing import FETCHED
+from bs4 import BeautifulSoup
 
 from bookkit import BOOK, ROOT
 

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from bookkit import ROOT, environment, serve
+from bookkit.__main__ import main
 
 
 def run(*command, **options):
@@ -79,3 +80,17 @@ def test_a_failed_build_keeps_the_previous_site(tmp_path):
     assert "no-such-chapter" in result.stderr and "untouched" in result.stderr
     assert (site / "index.html").read_text() == "the previous site"
     assert [path.name for path in site.parent.iterdir()] == ["site"]
+
+
+@pytest.mark.parametrize("command", ["course", "run", "prove", "sync", "measure"])
+def test_unknown_chapter_is_named(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "no-such-chapter"])
+    assert stopped.value.code == 2
+    assert "there is no chapter no-such-chapter. The chapters are: " in capsys.readouterr().err
+
+
+def test_unknown_arguments_are_named(capsys):
+    with pytest.raises(SystemExit):
+        main(["site", "--no-such-option"])
+    assert "unknown arguments: --no-such-option" in capsys.readouterr().err

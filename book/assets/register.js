@@ -11,7 +11,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const label = (kind) => document.querySelector(`.fault-${kind}`).textContent.trim();
   const choices = {
     article: ["a0", "a1", "a2", "a3", "a4"].map((name) => [name, name.toUpperCase()]),
-    kind: ["wrong", "imprecise", "outdated", "unsourced"].map((kind) => [kind, label(kind)]),
+    kind: ["wrong", "imprecise", "outdated", "unsourced", "withdrawn"].filter((kind) => document.querySelector(`.fault-${kind}`)).map((kind) => [kind, label(kind)]),
   };
   const form = document.createElement("form");
   form.className = "register-filter";

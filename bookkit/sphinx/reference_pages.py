@@ -21,14 +21,20 @@ from bookkit.facts import chapter_facts
 from bookkit.places import Places
 
 LABELS = {
-    "en": {"wrong": "wrong", "imprecise": "imprecise", "outdated": "outdated", "unsourced": "unsourced",
+    "en": {"wrong": "wrong", "imprecise": "imprecise", "outdated": "outdated", "unsourced": "unsourced", "withdrawn": "withdrawn",
+           "why": "Withdrawn: ", "was": "Marked '{}' in the first edition. ",
+           "register": "{total} entries: {wrong} wrong, {imprecise} imprecise, {outdated} outdated, {unsourced} unsourced. Read again for the "
+                       "second edition, {withdrawn} were withdrawn as unfair or mistaken, and {marked} got another mark.",
            "says": "Says: ", "right": "Right: ", "shown": "shown by a cell in ", "told": "explained in ", "planned": "planned for the chapter ",
            "own": "run in the chapter", "text": "the article's own text", "introduced": "first in", "separator": "; ", "asked": "asked in ", "proof": "; shown in ",
            "coverage": ("item", "section", "kind", "what the article has", "where this book treats it"),
            "covered": "{total} items: {covered} covered, {partly} covered in part with more planned for a later chapter, {planned} planned for a later chapter.",
            "status": ("chapter", "time", "peak memory", "data", "code cells", "checks", "exercises", "self-check"), "no data": "generated or bundled with a library",
            "run": "All {chapters} chapters: {minutes:.0f} minutes on {cores} CPU cores, {checks} checks, {exercises} exercises."},
-    "zh": {"wrong": "错误", "imprecise": "不严谨", "outdated": "过时", "unsourced": "无出处",
+    "zh": {"wrong": "错误", "imprecise": "不严谨", "outdated": "过时", "unsourced": "无出处", "withdrawn": "已撤回",
+           "why": "撤回理由：", "was": "第一版标为“{}”。",
+           "register": "共{total}条：错误{wrong}条，不严谨{imprecise}条，过时{outdated}条，无出处{unsourced}条。为第二版重读时，"
+                       "有{withdrawn}条因不公允或本身有误而撤回，{marked}条改了类别。",
            "says": "原文：", "right": "更正：", "shown": "单元演示见", "told": "说明见", "planned": "计划写入章节",
            "own": "由正文运行得出", "text": "见原文本身", "introduced": "首见于", "separator": "；", "asked": "出处：", "proof": "；演示见",
            "coverage": ("条目", "原文章节", "类别", "原文内容", "本书何处讲到"),
@@ -42,6 +48,7 @@ KINDS_CHINESE = {
 }
 SECTIONS_CHINESE = {"keywords": "关键词", "refs": "参考文献", "end": "结尾", "footer": "页脚"}     # the others are numbers
 ARTICLES = ("A0", "A1", "A2", "A3", "A4")
+MARKS = {"ERROR": "wrong", "IMPRECISE": "imprecise", "OUTDATED": "outdated", "UNSOURCED": "unsourced"}
 
 
 class FromData(SphinxDirective):
@@ -161,8 +168,12 @@ class Corrections(EntriesDirective):
 
     def definition(self, key, entry):
         claim = nodes.paragraph("", "", nodes.strong("", self.labels["says"]), nodes.Text(entry[f"claim_{self.edition}"]))
+        if f"withdrawn_{self.edition}" in entry:
+            return [claim, nodes.paragraph("", "", nodes.strong("", self.labels["why"]), nodes.Text(entry[f"withdrawn_{self.edition}"]))]
         right = nodes.paragraph("", "", nodes.strong("", self.labels["right"]), nodes.Text(entry[f"right_{self.edition}"]))
         origin = nodes.paragraph("", "", classes=["origin"])
+        if "was" in entry:
+            origin += nodes.Text(self.labels["was"].format(self.labels[MARKS[entry["was"]]]))
         for key in entry.get("sources") or []:
             origin += [self.link("bibliography", key, self.env.config.book_citations.get(key, key)), nodes.Text(self.labels["separator"])]
         if not entry.get("sources"):
@@ -182,7 +193,17 @@ def articles(entry):
 
 def kind_of_fault(entry):
     """Return the kind of a correction as the style sheet and the labels name it."""
-    return {"ERROR": "wrong"}.get(entry["mark"], entry["mark"].lower())
+    return "withdrawn" if "withdrawn_en" in entry else MARKS[entry["mark"]]
+
+
+class CorrectionCounts(FromData):
+    """One sentence: how many entries of each kind, how many were withdrawn or marked otherwise."""
+
+    def content_nodes(self):
+        entries = self.read("corrections").values()
+        kinds = Counter(map(kind_of_fault, entries))
+        counts = {kind: kinds[kind] for kind in (*MARKS.values(), "withdrawn")}
+        return self.markdown(self.labels["register"].format(total=sum(kinds.values()), marked=sum("was" in entry for entry in entries), **counts))
 
 
 class Questions(EntriesDirective):
@@ -315,6 +336,7 @@ def setup(app):
     app.add_config_value("book_order", [], "")
     app.add_directive("glossary-entries", Glossary)
     app.add_directive("correction-entries", Corrections)
+    app.add_directive("correction-counts", CorrectionCounts)
     app.add_directive("question-entries", Questions)
     app.add_directive("coverage-table", Coverage)
     app.add_directive("status-table", Status)

@@ -23,10 +23,13 @@ def is_article(slug):
 
 
 def read_notebook(edition, slug, book=BOOK):
-    """Return a chapter's notebook of one edition."""
+    """Return a chapter's notebook of one edition; FileNotFoundError says that both editions are written together."""
     import nbformat
 
-    return nbformat.read(book / edition / f"{slug}.ipynb", as_version=4)
+    path = book / edition / f"{slug}.ipynb"
+    if not path.exists():
+        raise FileNotFoundError(f"book/{edition}/{slug}.ipynb is missing: both editions are written together")
+    return nbformat.read(path, as_version=4)
 
 
 def pages(book=BOOK):

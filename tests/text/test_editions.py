@@ -27,7 +27,8 @@ def shared_part(cell):
 def test_same_chapters():
     names = {edition: sorted(path.name for path in (BOOK / edition).iterdir() if path.suffix in (".ipynb", ".md"))
              for edition in ("en", "zh")}
-    assert names["en"] == names["zh"]
+    alone = {edition: sorted(set(names[edition]) - set(names[other])) for edition, other in (("en", "zh"), ("zh", "en"))}
+    assert not any(alone.values()), f"these pages have no twin: in English {alone['en']}, in Chinese {alone['zh']}. Both editions are written together"
 
 
 def test_same_contents():
@@ -40,15 +41,16 @@ def test_same_contents():
                      if chapter["file"].startswith(f"book/{edition}/") and not chapter["file"].endswith("/index")]
             if slugs:
                 parts[edition].append((part.get("numbered", False), slugs))
-    assert parts["en"] == parts["zh"]
+    assert parts["en"] == parts["zh"], "_toc.yml lists other chapters, or another order, for one edition than for the other"
     listed = {slug for _, slugs in parts["en"] for slug in slugs} | {"index"}
-    assert listed == {path.stem for path in (BOOK / "en").iterdir() if path.suffix in (".ipynb", ".md")}
+    there = {path.stem for path in (BOOK / "en").iterdir() if path.suffix in (".ipynb", ".md")}
+    assert listed == there, f"not in _toc.yml: {sorted(there - listed)}; in _toc.yml, but not there: {sorted(listed - there)}"
 
 
 @pytest.mark.parametrize("slug", CHAPTERS)
 def test_same_cells(slug):
     english, chinese = (read_notebook(edition, slug).cells for edition in ("en", "zh"))
-    assert [cell.id for cell in english] == [cell.id for cell in chinese]
+    assert [cell.id for cell in english] == [cell.id for cell in chinese], f"other cells, or another order: python -m bookkit sync {slug}"
     for one, other in zip(english, chinese):
         assert shared_part(one) == shared_part(other), f"cell {one.id} differs between the editions"
         if one.cell_type == "markdown":

@@ -77,7 +77,8 @@ def test_stubs_are_the_same_python_in_both_editions(slug):
     editions = (exercises(read_notebook(edition, slug).cells) for edition in ("en", "zh"))
     for (solution, english, _), (_, chinese, _) in zip(*editions, strict=True):
         identifier, stubs = solution.id, STUB.findall(english.source)
-        assert len(stubs) == 1 and stubs == STUB.findall(chinese.source), identifier
+        assert len(stubs) == 1, f"{identifier}: the task ends with one Python block, the stub"
+        assert stubs == STUB.findall(chinese.source), f"{identifier}: the two editions have different stubs"
         ast.parse(stubs[0])
         assert "Start from:" in english.source and "从这里开始：" in chinese.source, identifier
         assert re.search(r"^\*[^*]+\.\*", english.source, re.M), f"{identifier}: the task does not say how long it takes"

@@ -4,6 +4,7 @@ import re
 import pytest
 import sync_editions
 import yaml
+from bookkit import repository
 from conftest import BOOK, CHAPTERS, ROOT, compared_and_exempt_cells, read_notebook
 
 LITTER = re.compile(r"Warning\b|Traceback|━|█|\r|\x1b\[|\d+(ms|us|s)/(step|epoch)")
@@ -57,7 +58,7 @@ def test_same_cells(slug):
 def test_in_step_with_the_tool(slug):
     """tools/sync_editions.py would change nothing: metadata, Colab line and outputs are as it leaves them."""
     english, chinese = (read_notebook(edition, slug) for edition in ("en", "zh"))
-    tidied = sync_editions.tidy(read_notebook("en", slug), sync_editions.colab_install_line())
+    tidied = sync_editions.tidy(read_notebook("en", slug), repository.committed_address(repository.read_settings()))
     assert tidied == english
     assert sync_editions.carry(english, chinese) == chinese
 
@@ -84,7 +85,7 @@ def test_code_cells_are_short_and_explained(slug):
     for before, cell in zip([None, *cells], cells):
         if cell.cell_type != "code":
             continue
-        assert len(cell.source.splitlines()) <= 25, f"{cell.id} is longer than 25 lines"
+        assert len(repository.without_set_up(cell.source).splitlines()) <= 25, f"{cell.id} is longer than 25 lines"
         folded_or_check = "solution" in cell.metadata.get("tags", []) or "solution" in before.metadata.get("tags", [])
         assert before.cell_type == "markdown" or folded_or_check, f"no paragraph stands between {before.id} and {cell.id}"
 
@@ -113,11 +114,3 @@ def test_exercises_have_checked_solutions(slug):
         check = next(cell for cell in code_cells(slug) if cell.id == f"ex{number}-check")
         assert {"solution", "hide-cell"} <= set(solution.metadata.tags)
         assert "assert" in check.source
-
-
-def test_the_repository_is_named_once():
-    url = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))["repository"]["url"]
-    line = sync_editions.colab_install_line()
-    assert line.endswith(url)
-    for slug in CHAPTERS:
-        assert line in code_cells(slug)[0].source

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from bookkit import ROOT
+from bookkit import ROOT, repository
 from bookkit.editions import LANGUAGES
 
 
@@ -45,7 +45,7 @@ def edition_configuration(base, language):
     configuration = merge(base, changes)
     configuration["logo"] = str(ROOT / base["logo"])
     configuration["html"]["favicon"] = str(ROOT / base["html"]["favicon"])
-    configuration["html"]["baseurl"] = base["html"]["baseurl"].rstrip("/") + f"/{language}/"
+    configuration["html"]["baseurl"] = base["html"]["baseurl"] and base["html"]["baseurl"].rstrip("/") + f"/{language}/"
     configuration["repository"]["path_to_book"] = f"book/{language}"
     configuration["bibtex_bibfiles"] = [str(ROOT / path) for path in base["bibtex_bibfiles"]]
     sphinx = configuration["sphinx"]
@@ -56,14 +56,14 @@ def edition_configuration(base, language):
     return configuration
 
 
-def start_edition(language, work, base, contents):
-    """Start `jupyter-book build` for one edition in a process of its own."""
+def start_edition(language, work, base, contents, book):
+    """Start `jupyter-book build` for one edition of the sources in the folder `book`, in a process of its own."""
     folder = work / language
     folder.mkdir(parents=True)
     configuration, table = folder / "_config.yml", folder / "_toc.yml"
     configuration.write_text(yaml.safe_dump(edition_configuration(base, language), allow_unicode=True), "utf8")
     table.write_text(yaml.safe_dump(edition_contents(contents, language), allow_unicode=True, sort_keys=False), "utf8")
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(ROOT / "book" / language), "--config", str(configuration),
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(book / language), "--config", str(configuration),
                "--toc", str(table), "--path-output", str(folder), "-W", "--keep-going", "-q"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf8",
                             env={**os.environ, "PYTHONUTF8": "1"})
@@ -79,23 +79,27 @@ def finish_not_found_page(site, path):
 
 def build(output):
     """Build the site into the folder `output`; exits with the build's messages if an edition has a warning."""
-    base = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))
+    settings = repository.read_settings()
+    base = repository.configuration(settings)
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
     output = output.resolve()
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".build-") as name:
         work, site = Path(name), Path(name, "site")
-        builds = {language: start_edition(language, work, base, contents) for language in LANGUAGES}
+        book = repository.copy_book(work / "book", base["repository"]["url"])
+        builds = {language: start_edition(language, work, base, contents, book) for language in LANGUAGES}
         failed = False
         for language, process in builds.items():
             messages, _ = process.communicate()
             if process.returncode:
                 failed = True
-                print(f"--- edition {language}\n{messages}", file=sys.stderr)
+                print(f"--- edition {language}\n{messages.replace(str(book), str(ROOT / 'book'))}", file=sys.stderr)
         if failed:
             sys.exit("The site was not built: mend the warnings above. The previous site, if any, is untouched.")
         for language in LANGUAGES:
             shutil.copytree(work / language / "_build" / "html", site / language, ignore=shutil.ignore_patterns(".buildinfo", "*.inv"))
+        for page in site.glob("*/*.html"):
+            page.write_text(repository.open_in_colab_from(page.read_text("utf8"), settings), "utf8")
         shutil.copytree(ROOT / "book" / "cover", site, dirs_exist_ok=True)
         finish_not_found_page(site, urlsplit(base["html"]["baseurl"]).path or "/")
         (site / ".nojekyll").touch()       # otherwise GitHub Pages drops the _static folders

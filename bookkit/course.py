@@ -21,13 +21,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
-import yaml
 from nbconvert import HTMLExporter, SlidesExporter
 from nbconvert.preprocessors import CellExecutionError, ClearOutputPreprocessor, ExecutePreprocessor
 from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
-from bookkit import BOOK, ROOT
+from bookkit import BOOK, repository
 from bookkit.editions import chapters
 from bookkit.facts import STUB, chapter_facts, exercises
 from bookkit.sphinx.plain_markdown import BOXES, CAPTION_STARTS
@@ -35,14 +34,13 @@ from bookkit.sphinx.plain_markdown import BOXES, CAPTION_STARTS
 WORDS = {
     "en": {"exercises": "## Exercises", "start": "Start from:", "student": "Student edition. The exercises start from stubs; the check below each stub tells whether your code is right.",
            "teacher": "## For the teacher", "run": "The committed run took {seconds} s and {megabytes:,} MB on {cores} CPU cores.",
-           "exercises-are": "{count} exercises, by their texts: ", "timed": "On this machine, in seconds: ", "page": "The chapter on the site", "separator": "; "},
+           "exercises-are": "{count} exercises, by their texts: ", "timed": "On this machine, in seconds: ", "page": "The chapter on the site", "no-site": "These files were made without the address of the published site, so that links to other chapters are plain words. Set `repository: url` in `_config.yml` and make them again.", "separator": "; "},
     "zh": {"exercises": "## 练习", "start": "从这里开始：", "student": "学生版。练习从代码骨架开始，下面的检查单元会告诉你写得对不对。",
            "teacher": "## 教师用", "run": "仓库中的这次运行用时{seconds}秒，内存峰值{megabytes:,} MB，{cores}个CPU核。",
-           "exercises-are": "{count}道练习，题面给出的时间：", "timed": "在这台机器上的用时（秒）：", "page": "网站上的本章", "separator": "；"},
+           "exercises-are": "{count}道练习，题面给出的时间：", "timed": "在这台机器上的用时（秒）：", "page": "网站上的本章", "no-site": "生成这些文件时不知道网站的地址，所以指向其他章的链接都成了普通文字。请在`_config.yml`里填好`repository: url`，再重新生成。", "separator": "；"},
 }
 HEADING = re.compile(r"^#{1,4} .+$", re.M)
 BLOCK = re.compile(r"\n\s*\n(?=\S)")
-LOCAL_LINK = re.compile(r"\]\((?!https?:|figures/|#)([\w-]+)\.(?:ipynb|md)(#[^)]*)?\)")
 DETAILS = re.compile(r"<details>.*?</details>", re.S)
 SKIPPED_IN_SLIDES = re.compile(r"setup|run-report|reading|ex\d+(-.*)?")
 SHORT_CODE = 12     # lines; longer code gets a slide of its own, and its output the next one
@@ -51,16 +49,16 @@ ROOM = 500          # characters of text that leave room for short code on a sli
 
 @functools.cache
 def site_address():
-    """Return the published site's address from _config.yml, with a final slash."""
-    return yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))["html"]["baseurl"].rstrip("/") + "/"
+    """Return the published site's address with a final slash, or "" if it is not known."""
+    return repository.site_address(repository.read_settings())
 
 
 def with_site_links(notebook, edition):
-    """Return the notebook with links to other pages of the book pointing to the published site."""
+    """Return the notebook with links to other pages of the book pointing to the published site, if its address is known."""
     notebook = deepcopy(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = LOCAL_LINK.sub(lambda link: f"]({site_address()}{edition}/{link[1]}.html{link[2] or ''})", cell.source)
+            cell.source = repository.link_to_site(cell.source, edition, site_address())
     return notebook
 
 
@@ -120,7 +118,8 @@ def teacher_edition(notebook, slug, edition, timed):
     if timed is not None:
         titles = [title for cell in notebook.cells if cell.cell_type == "markdown" for title in section_titles(cell)]
         lines += [words["timed"] + words["separator"].join(f"{title} {seconds:.0f}" for title, seconds in zip(titles, seconds_by_section(timed), strict=True))]
-    lines += [f"[{words['page']}]({site_address()}{edition}/{slug}.html)", teaching_notes(slug, edition)]
+    page = f"[{words['page']}]({site_address()}{edition}/{slug}.html)" if site_address() else words["no-site"]
+    lines += [page, teaching_notes(slug, edition)]
     notebook = deepcopy(notebook)
     notebook.cells.insert(1, new_markdown_cell("\n\n".join(lines), id="for-the-teacher"))
     for cell in notebook.cells:
@@ -251,6 +250,7 @@ def write_chapter(slug, output, timed=False):
     measured = run_with_timing(slug) if timed else None
     for edition in ("en", "zh"):
         notebook = nbformat.read(BOOK / edition / f"{slug}.ipynb", as_version=4)
+        repository.with_set_up(notebook, repository.repository_address(repository.read_settings()))
         title = HEADING.search(notebook.cells[0].source)[0].lstrip("# ")
         handout, slides = exporters(edition)
         folders = {kind: output / edition / kind for kind in ("student", "teacher", "slides")}

@@ -12,30 +12,22 @@ import re
 import sys
 
 import nbformat
-import yaml
 
-from bookkit import BOOK, ROOT
+from bookkit import BOOK, repository
 
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
 START_UP = re.compile(r"absl::InitializeLog|cudart_stub\.cc|cpu_feature_guard\.cc|port\.cc:\d+\] oneDNN|^To enable the following instructions")
-COLAB_INSTALL = re.compile(r"%pip install --quiet git\+\S+")
 
 
-def colab_install_line():
-    """Return the line that installs the book's package in Colab, from the repository named in _config.yml."""
-    url = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))["repository"]["url"]
-    return f"%pip install --quiet git+{url}"
-
-
-def tidy(notebook, install_line):
-    """Set the common metadata and the Colab line, and drop TensorFlow's start-up lines from stored outputs."""
+def tidy(notebook, address):
+    """Set the common metadata and the lines for Colab, and drop TensorFlow's start-up lines from stored outputs."""
     notebook.metadata = nbformat.from_dict(METADATA)
+    repository.with_set_up(notebook, address)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type != "code":
             continue
-        cell.source = COLAB_INSTALL.sub(install_line, cell.source)
         for output in cell.outputs:
             if output.get("name") == "stderr":
                 output.text = "".join(line for line in output.text.splitlines(True) if not START_UP.search(line))
@@ -91,7 +83,7 @@ def sync(slug, book=BOOK):
         if not path.exists():
             sys.exit(f"{path} is missing: a chapter has a notebook in each edition.")
     english, chinese = (nbformat.read(path, as_version=4) for path in paths.values())
-    english = tidy(english, colab_install_line())
+    english = tidy(english, repository.committed_address(repository.read_settings()))
     try:
         chinese = carry(english, chinese)
     except ValueError as error:

@@ -107,7 +107,7 @@ def page_context(app, pagename, templatename, context, doctree):
     context["body"] = context["body"].replace('<div role="list" class="citation-list">', '<div class="citation-list">')
     text = html.escape(description(doctree), quote=True)
     tags = [f'<meta name="description" content="{text}">']
-    if app.config.book_edition:
+    if app.config.book_edition and app.config.html_baseurl:       # these links need whole addresses
         site = app.config.html_baseurl.rstrip("/").rsplit("/", 1)[0]
         tags += [f'<link rel="alternate" hreflang="{LANGUAGE_TAGS[language]}" href="{site}/{language}/{pagename}.html">'
                  for language in LANGUAGES]

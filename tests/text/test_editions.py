@@ -4,7 +4,7 @@ import re
 import pytest
 import yaml
 
-from bookkit import BOOK, ROOT, sync
+from bookkit import BOOK, ROOT, repository, sync
 from bookkit.editions import chapters, is_article, read_notebook
 
 CHAPTERS = chapters()
@@ -60,9 +60,9 @@ def test_same_cells(slug):
 
 @pytest.mark.parametrize("slug", CHAPTERS)
 def test_in_step_with_the_tool(slug):
-    """tools/sync.py would change nothing: metadata, Colab line and outputs are as it leaves them."""
+    """`python -m bookkit sync` would change nothing: metadata, Colab line and outputs are as it leaves them."""
     english, chinese = (read_notebook(edition, slug) for edition in ("en", "zh"))
-    tidied = sync.tidy(read_notebook("en", slug), sync.colab_install_line())
+    tidied = sync.tidy(read_notebook("en", slug), repository.committed_address(repository.read_settings()))
     assert tidied == english
     assert sync.carry(english, chinese) == chinese
 
@@ -96,7 +96,7 @@ def test_code_cells_are_short_and_explained(slug):
     for before, cell in zip([None, *cells], cells):
         if cell.cell_type != "code":
             continue
-        assert len(cell.source.splitlines()) <= 25, f"{cell.id} is longer than 25 lines"
+        assert len(repository.without_set_up(cell.source).splitlines()) <= 25, f"{cell.id} is longer than 25 lines"
         folded_or_check = "solution" in cell.metadata.get("tags", []) or "solution" in before.metadata.get("tags", [])
         assert before.cell_type == "markdown" or folded_or_check, f"no paragraph stands between {before.id} and {cell.id}"
 
@@ -128,11 +128,3 @@ def test_exercises_have_checked_solutions(slug):
         check = next(cell for cell in code_cells(slug) if cell.id == f"ex{number}-check")
         assert {"solution", "hide-cell"} <= set(solution.metadata.tags)
         assert "assert" in check.source
-
-
-def test_the_repository_is_named_once():
-    url = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))["repository"]["url"]
-    line = sync.colab_install_line()
-    assert line.endswith(url)
-    for slug in CHAPTERS:
-        assert line in code_cells(slug)[0].source

@@ -10,6 +10,7 @@
 
 With --timed the English notebook is run here, and the teacher notebook lists what each section took on this machine.
 """
+
 import datetime
 import functools
 import os
@@ -32,19 +33,37 @@ from bookkit.facts import STUB, chapter_facts, exercises
 from bookkit.sphinx.plain_markdown import BOXES, CAPTION_STARTS
 
 WORDS = {
-    "en": {"exercises": "## Exercises", "start": "Start from:", "student": "Student edition. The exercises start from stubs; the check below each stub tells whether your code is right.",
-           "teacher": "## For the teacher", "run": "The committed run took {seconds} s and {megabytes:,} MB on {cores} CPU cores.",
-           "exercises-are": "{count} exercises, by their texts: ", "timed": "On this machine, in seconds: ", "page": "The chapter on the site", "no-site": "These files were made without the address of the published site, so that links to other chapters are plain words. Set `repository: url` in `_config.yml` and make them again.", "separator": "; "},
-    "zh": {"exercises": "## 练习", "start": "从这里开始：", "student": "学生版。练习从代码骨架开始，下面的检查单元会告诉你写得对不对。",
-           "teacher": "## 教师用", "run": "仓库中的这次运行用时{seconds}秒，内存峰值{megabytes:,} MB，{cores}个CPU核。",
-           "exercises-are": "{count}道练习，题面给出的时间：", "timed": "在这台机器上的用时（秒）：", "page": "网站上的本章", "no-site": "生成这些文件时不知道网站的地址，所以指向其他章的链接都成了普通文字。请在`_config.yml`里填好`repository: url`，再重新生成。", "separator": "；"},
+    "en": {
+        "exercises": "## Exercises",
+        "start": "Start from:",
+        "student": "Student edition. The exercises start from stubs; the check below each stub tells whether your code is right.",
+        "teacher": "## For the teacher",
+        "run": "The committed run took {seconds} s and {megabytes:,} MB on {cores} CPU cores.",
+        "exercises-are": "{count} exercises, by their texts: ",
+        "timed": "On this machine, in seconds: ",
+        "page": "The chapter on the site",
+        "no-site": "These files were made without the address of the published site, so that links to other chapters are plain words. Set `repository: url` in `_config.yml` and make them again.",
+        "separator": "; ",
+    },
+    "zh": {
+        "exercises": "## 练习",
+        "start": "从这里开始：",
+        "student": "学生版。练习从代码骨架开始，下面的检查单元会告诉你写得对不对。",
+        "teacher": "## 教师用",
+        "run": "仓库中的这次运行用时{seconds}秒，内存峰值{megabytes:,} MB，{cores}个CPU核。",
+        "exercises-are": "{count}道练习，题面给出的时间：",
+        "timed": "在这台机器上的用时（秒）：",
+        "page": "网站上的本章",
+        "no-site": "生成这些文件时不知道网站的地址，所以指向其他章的链接都成了普通文字。请在`_config.yml`里填好`repository: url`，再重新生成。",
+        "separator": "；",
+    },
 }
 HEADING = re.compile(r"^#{1,4} .+$", re.M)
 BLOCK = re.compile(r"\n\s*\n(?=\S)")
 DETAILS = re.compile(r"<details>.*?</details>", re.S)
 SKIPPED_IN_SLIDES = re.compile(r"setup|run-report|reading|ex\d+(-.*)?")
-SHORT_CODE = 12     # lines; longer code gets a slide of its own, and its output the next one
-ROOM = 500          # characters of text that leave room for short code on a slide
+SHORT_CODE = 12  # lines; longer code gets a slide of its own, and its output the next one
+ROOM = 500  # characters of text that leave room for short code on a slide
 
 
 @functools.cache
@@ -71,8 +90,10 @@ def student_edition(notebook, edition):
     cells, in_exercises = [], False
     for cell in notebook.cells:
         headings = HEADING.findall(cell.source) if cell.cell_type == "markdown" else []
-        in_exercises = words["exercises"] in headings or (in_exercises and not any(text.startswith("## ") for text in headings))
-        if headings or not in_exercises or cell.cell_type == "code":      # else an answer or its discussion
+        in_exercises = words["exercises"] in headings or (
+            in_exercises and not any(text.startswith("## ") for text in headings)
+        )
+        if headings or not in_exercises or cell.cell_type == "code":  # else an answer or its discussion
             cells.append(cell)
     cells.insert(1, new_markdown_cell(f"> {words['student']}", id="student-edition"))
     notebook.cells = cells
@@ -98,8 +119,10 @@ def seconds_by_section(notebook):
         if cell.cell_type == "markdown":
             seconds += [0.0] * len(section_titles(cell))
         elif "execution" in cell.metadata:
-            start, end = (datetime.datetime.fromisoformat(cell.metadata.execution[key].replace("Z", "+00:00"))
-                          for key in ("iopub.execute_input", "shell.execute_reply"))
+            start, end = (
+                datetime.datetime.fromisoformat(cell.metadata.execution[key].replace("Z", "+00:00"))
+                for key in ("iopub.execute_input", "shell.execute_reply")
+            )
             seconds[-1] += (end - start).total_seconds()
     return seconds
 
@@ -112,12 +135,21 @@ def teacher_edition(notebook, slug, edition, timed):
     words = WORDS[edition]
     facts = chapter_facts(notebook.cells)
     tasks = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    durations = [f"{title} ({time})" for text in tasks for title, time in re.findall(r"^### (\d+\. .+)\n\n\*([^*]+?)[.。]?\*", text, re.M)]
+    durations = [
+        f"{title} ({time})"
+        for text in tasks
+        for title, time in re.findall(r"^### (\d+\. .+)\n\n\*([^*]+?)[.。]?\*", text, re.M)
+    ]
     lines = [words["teacher"], words["run"].format(**facts._asdict())]
     lines += [words["exercises-are"].format(count=facts.exercises) + words["separator"].join(durations)]
     if timed is not None:
         titles = [title for cell in notebook.cells if cell.cell_type == "markdown" for title in section_titles(cell)]
-        lines += [words["timed"] + words["separator"].join(f"{title} {seconds:.0f}" for title, seconds in zip(titles, seconds_by_section(timed), strict=True))]
+        lines += [
+            words["timed"]
+            + words["separator"].join(
+                f"{title} {seconds:.0f}" for title, seconds in zip(titles, seconds_by_section(timed), strict=True)
+            )
+        ]
     page = f"[{words['page']}]({site_address()}{edition}/{slug}.html)" if site_address() else words["no-site"]
     lines += [page, teaching_notes(slug, edition)]
     notebook = deepcopy(notebook)
@@ -139,7 +171,9 @@ def on_a_slide(text):
     kept, first = [], None
     for block in BLOCK.split(DETAILS.sub("", text).strip()):
         title = re.match(r"> \*\*([^*]+)\*\*", block)
-        if block.startswith(("#", "$$", "- ", "* ", "1. ", "|", "![", "```")) or (title and title[1].strip(" .:。：").lower() in BOXES):
+        if block.startswith(("#", "$$", "- ", "* ", "1. ", "|", "![", "```")) or (
+            title and title[1].strip(" .:。：").lower() in BOXES
+        ):
             kept.append(block)
         elif first is None:
             first = block
@@ -167,7 +201,7 @@ def slide_notebook(notebook, edition):
     def add_text(source, kind, identifier):
         add(new_markdown_cell(source, id=identifier[:58]), kind, f"-{len(cells)}")
 
-    has_room = False        # on the last slide, for a short cell of code
+    has_room = False  # on the last slide, for a short cell of code
     for cell in with_site_links(notebook, edition).cells:
         begins_exercises = cell.source.startswith(WORDS[edition]["exercises"])
         if SKIPPED_IN_SLIDES.fullmatch(cell.id) and not begins_exercises:
@@ -178,11 +212,16 @@ def slide_notebook(notebook, edition):
             for question in questions:
                 add_text(question.strip(), "subslide", cell.id)
         elif begins_exercises:
-            tasks = [text for other in notebook.cells if other.cell_type == "markdown" for text in re.findall(r"^### (\d+\. .+)$", other.source, re.M)]
+            tasks = [
+                text
+                for other in notebook.cells
+                if other.cell_type == "markdown"
+                for text in re.findall(r"^### (\d+\. .+)$", other.source, re.M)
+            ]
             add_text("\n\n".join([WORDS[edition]["exercises"], *tasks]), "slide", cell.id)
         elif cell.cell_type == "markdown":
             text = cell.source
-            if text.startswith(tuple(f"*{word}" for word in CAPTION_STARTS)):      # it belongs to the picture above
+            if text.startswith(tuple(f"*{word}" for word in CAPTION_STARTS)):  # it belongs to the picture above
                 caption, _, text = text.partition("\n\n")
                 add_text(caption, "-", cell.id)
             for part in filter(str.strip, re.split(r"(?m)^(?=## )", text)):
@@ -216,10 +255,17 @@ def page(exporter, notebook, title, path):
 def exporters(edition):
     """Return the exporters of handouts and of slides; both find their scripts in ../../assets."""
     templates = [str(Path(__file__).with_name("templates"))]
-    common = {"extra_template_basedirs": templates, "extra_template_paths": templates, "mathjax_url": "../../assets/mathjax/tex-chtml.js", "embed_images": True,
-              "language_code": {"en": "en", "zh": "zh-CN"}[edition]}
+    common = {
+        "extra_template_basedirs": templates,
+        "extra_template_paths": templates,
+        "mathjax_url": "../../assets/mathjax/tex-chtml.js",
+        "embed_images": True,
+        "language_code": {"en": "en", "zh": "zh-CN"}[edition],
+    }
     config = Config(TagRemovePreprocessor={"enabled": True, "remove_input_tags": {"output-only"}})
-    slides = SlidesExporter(template_name="slides", reveal_url_prefix="../../assets/reveal", reveal_theme="white", config=config, **common)
+    slides = SlidesExporter(
+        template_name="slides", reveal_url_prefix="../../assets/reveal", reveal_theme="white", config=config, **common
+    )
     return HTMLExporter(template_name="handout", **common), slides
 
 
@@ -228,18 +274,30 @@ def copy_assets(folder):
 
     Raises SystemExit if a wheel is missing.
     """
-    for package, inside, name in (("sphinx_revealjs", "_static/revealjs", "reveal"), ("sphinx-mathjax-offline", "static/mathjax", "mathjax")):
+    for package, inside, name in (
+        ("sphinx_revealjs", "_static/revealjs", "reveal"),
+        ("sphinx-mathjax-offline", "static/mathjax", "mathjax"),
+    ):
         found = find_spec(package)
         if found is None:
-            sys.exit(f"The package {package} is not installed: run `make environment`, or pip install -r requirements.txt.")
-        shutil.copytree(Path(found.origin).parent / inside, folder / name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.map", "*.scss", "*.esm.js"))
+            sys.exit(
+                f"The package {package} is not installed: run `make environment`, or pip install -r requirements.txt."
+            )
+        shutil.copytree(
+            Path(found.origin).parent / inside,
+            folder / name,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("*.map", "*.scss", "*.esm.js"),
+        )
 
 
 def run_with_timing(slug):
     """Execute a chapter's English notebook on this machine and return it with each cell's times."""
     notebook = nbformat.read(BOOK / "en" / f"{slug}.ipynb", as_version=4)
     try:
-        ExecutePreprocessor(timeout=600, record_timing=True).preprocess(notebook, {"metadata": {"path": str(BOOK / "en")}})
+        ExecutePreprocessor(timeout=600, record_timing=True).preprocess(
+            notebook, {"metadata": {"path": str(BOOK / "en")}}
+        )
     except CellExecutionError as error:
         sys.exit(f"{slug} could not be run for its timing: {error}")
     return notebook
@@ -257,7 +315,10 @@ def write_chapter(slug, output, timed=False):
         for kind, folder in folders.items():
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copytree(BOOK / edition / "figures", folder / "figures", dirs_exist_ok=True)
-        for kind, made in (("student", student_edition(notebook, edition)), ("teacher", teacher_edition(notebook, slug, edition, measured))):
+        for kind, made in (
+            ("student", student_edition(notebook, edition)),
+            ("teacher", teacher_edition(notebook, slug, edition, measured)),
+        ):
             nbformat.validate(made)
             nbformat.write(made, folders[kind] / f"{slug}.ipynb")
             page(handout, made, title, folders[kind] / f"{slug}.html")

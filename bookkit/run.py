@@ -1,4 +1,5 @@
 """Execute a chapter from the top, in place, and carry its outputs to the Chinese edition."""
+
 import os
 import sys
 import uuid
@@ -11,7 +12,7 @@ from bookkit import BOOK, ROOT
 from bookkit.notebooks import PICTURE_TOLERANCE, picture_difference, pictures_of
 from bookkit.sync import sync
 
-SECONDS = 900       # for one cell
+SECONDS = 900  # for one cell
 
 
 def keep_pictures(cells, before):
@@ -35,7 +36,13 @@ def run(slug, book=BOOK):
     notebook = nbformat.read(path, as_version=4)
     before = {cell.id: pictures_of(cell.outputs) for cell in notebook.cells if cell.cell_type == "code"}
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
-    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", record_timing=False, resources={"metadata": {"path": str(path.parent)}})
+    client = NotebookClient(
+        notebook,
+        timeout=SECONDS,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
     try:
         client.execute()
     except CellExecutionError as error:

@@ -1,4 +1,5 @@
 """Serve the built site on this machine alone, with its own 404 page as GitHub Pages does."""
+
 import errno
 import http.server
 import sys
@@ -42,7 +43,9 @@ def make_server(folder, port):
             other = port + 1 if port < 65535 else 8080
             sys.exit(f"Port {port} is in use: stop what uses it, or choose another one: make serve PORT={other}")
         if error.errno == errno.EACCES:
-            sys.exit(f"Port {port} is reserved for the system: choose one from 1024 to 65535, for example: make serve PORT=8080")
+            sys.exit(
+                f"Port {port} is reserved for the system: choose one from 1024 to 65535, for example: make serve PORT=8080"
+            )
         raise
 
 

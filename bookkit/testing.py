@@ -2,6 +2,7 @@
 
 Everything is an ordinary pytest run; `python -m pytest` runs all of it one after another, proofs or not.
 """
+
 import os
 import subprocess
 import sys
@@ -71,7 +72,9 @@ def summary(reasons, proved, before):
     for slug, why in sorted(reasons.items()):
         found, missing = proof.examine(path_of(slug))
         fresh = found is not None and found.written.timestamp() >= before - 1
-        print(f"  {slug:20} {f'green in {found.seconds:.0f} s' if fresh else f'NOT PROVED ({missing or chr(45)})'}; {why}")
+        print(
+            f"  {slug:20} {f'green in {found.seconds:.0f} s' if fresh else f'NOT PROVED ({missing or chr(45)})'}; {why}"
+        )
     if proved:
         print("Chapters proved before, and not executed now:")
     for slug, found in sorted(proved.items()):

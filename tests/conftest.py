@@ -1,4 +1,5 @@
 """Fixtures that several files of tests share: the built site, served, and a browser."""
+
 import os
 import shutil
 import subprocess
@@ -10,7 +11,9 @@ import pytest
 
 from bookkit import ROOT
 
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +25,14 @@ def site(tmp_path_factory):
     if "BOOK_SITE" in os.environ:
         return Path(os.environ["BOOK_SITE"]).resolve()
     folder = tmp_path_factory.mktemp("build") / "site"
-    result = subprocess.run([sys.executable, "-m", "bookkit", "site", "--output", str(folder)], cwd=ROOT,
-                            capture_output=True, text=True, encoding="utf8", env={"GITHUB_REPOSITORY": "nobody/landing-large-models", **os.environ})
+    result = subprocess.run(
+        [sys.executable, "-m", "bookkit", "site", "--output", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf8",
+        env={"GITHUB_REPOSITORY": "nobody/landing-large-models", **os.environ},
+    )
     assert result.returncode == 0, result.stderr
     return folder
 
@@ -47,8 +56,17 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[
-            "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
         yield browser
         browser.close()

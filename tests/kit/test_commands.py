@@ -1,4 +1,5 @@
 """The commands' behaviour when something is missing or wrong: a clear message, and nothing lost."""
+
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,11 @@ def test_right_python_is_taken(version):
 
 def copy_project(folder):
     """A copy of what the environment and site commands read, without environment and site."""
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", "_build", "*.egg-info", "__pycache__", ".pytest_cache"))
+    shutil.copytree(
+        ROOT,
+        folder,
+        ignore=shutil.ignore_patterns(".git", ".venv", "_build", "*.egg-info", "__pycache__", ".pytest_cache"),
+    )
     return folder
 
 
@@ -34,7 +39,12 @@ def copy_project(folder):
 def test_installation_without_network_says_so_and_can_be_repeated(tmp_path):
     project = copy_project(tmp_path / "project")
     (project / "requirements.txt").write_text("a-package-that-no-index-has==1.0\n")
-    offline = {"PATH": "/usr/bin:/bin", "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": "/dev/null"}
+    offline = {
+        "PATH": "/usr/bin:/bin",
+        "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+        "PIP_RETRIES": "0",
+        "PIP_CONFIG_FILE": "/dev/null",
+    }
     for _ in range(2):
         result = run(sys.executable, "-m", "bookkit", "environment", cwd=project, env=offline)
         assert result.returncode != 0

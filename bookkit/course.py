@@ -8,10 +8,14 @@
     <output>/zh/...                           the same in Chinese
     <output>/assets                           reveal.js and MathJax, so that all pages open without a network
 
+Drawings are inside each file.
+
 With --timed the English notebook is run here, and the teacher notebook lists what each section took on this machine.
 """
+import base64
 import datetime
 import functools
+import mimetypes
 import os
 import re
 import shutil
@@ -28,10 +32,11 @@ from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
 from bookkit import BOOK, ROOT
-from bookkit.editions import chapters
+from bookkit.editions import LANGUAGES, chapters, read_notebook
 from bookkit.facts import STUB, chapter_facts, exercises
 from bookkit.sphinx.plain_markdown import BOXES, CAPTION_STARTS
 
+KINDS = ("student", "teacher", "slides")
 WORDS = {
     "en": {"exercises": "## Exercises", "start": "Start from:", "student": "Student edition. The exercises start from stubs; the check below each stub tells whether your code is right.",
            "teacher": "## For the teacher", "run": "The committed run took {seconds} s and {megabytes:,} MB on {cores} CPU cores.",
@@ -42,7 +47,8 @@ WORDS = {
 }
 HEADING = re.compile(r"^#{1,4} .+$", re.M)
 BLOCK = re.compile(r"\n\s*\n(?=\S)")
-LOCAL_LINK = re.compile(r"\]\((?!https?:|figures/|#)([\w-]+)\.(?:ipynb|md)(#[^)]*)?\)")
+LOCAL_LINK = re.compile(r"\]\(([\w-]+)\.(?:ipynb|md)(#[^)]*)?\)")
+PICTURE = re.compile(r"!\[([^\]]*)\]\((?!\w+:)([^)\s]+)\)")
 DETAILS = re.compile(r"<details>.*?</details>", re.S)
 SKIPPED_IN_SLIDES = re.compile(r"setup|run-report|reading|ex\d+(-.*)?")
 SHORT_CODE = 12     # lines; longer code gets a slide of its own, and its output the next one
@@ -61,6 +67,22 @@ def with_site_links(notebook, edition):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = LOCAL_LINK.sub(lambda link: f"]({site_address()}{edition}/{link[1]}.html{link[2] or ''})", cell.source)
+    return notebook
+
+
+def with_pictures(notebook, edition):
+    """Return the notebook with the drawings of its Markdown cells inside, so that each file can be handed out alone.
+
+    The drawing stands as a data address below the text, as Colab writes it: JupyterLab shows SVG there, but not among a
+    cell's attachments. Raises FileNotFoundError for a drawing that is not there.
+    """
+    notebook = deepcopy(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            drawings = {Path(address).name: BOOK / edition / address for _, address in PICTURE.findall(cell.source)}
+            cell.source = PICTURE.sub(lambda picture: f"![{picture[1]}][{Path(picture[2]).name}]", cell.source)
+            for name, path in drawings.items():
+                cell.source += f"\n\n[{name}]: data:{mimetypes.guess_type(name)[0]};base64,{base64.b64encode(path.read_bytes()).decode()}"
     return notebook
 
 
@@ -246,22 +268,27 @@ def run_with_timing(slug):
     return notebook
 
 
-def write_chapter(slug, output, timed=False):
-    """Write all course files of a chapter below `output`."""
+def write_chapter(slug, output, timed=False, kinds=KINDS):
+    """Write a chapter's course files, of all kinds or of those named, in both languages below `output`."""
     measured = run_with_timing(slug) if timed else None
-    for edition in ("en", "zh"):
-        notebook = nbformat.read(BOOK / edition / f"{slug}.ipynb", as_version=4)
+    for edition in LANGUAGES:
+        notebook = read_notebook(edition, slug)
         title = HEADING.search(notebook.cells[0].source)[0].lstrip("# ")
         handout, slides = exporters(edition)
-        folders = {kind: output / edition / kind for kind in ("student", "teacher", "slides")}
-        for kind, folder in folders.items():
+        for kind in kinds:
+            if kind == "student":
+                made = student_edition(notebook, edition)
+            elif kind == "teacher":
+                made = teacher_edition(notebook, slug, edition, measured)
+            else:
+                made = slide_notebook(notebook, edition)
+            made = with_pictures(made, edition)
+            folder = output / edition / kind
             folder.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(BOOK / edition / "figures", folder / "figures", dirs_exist_ok=True)
-        for kind, made in (("student", student_edition(notebook, edition)), ("teacher", teacher_edition(notebook, slug, edition, measured))):
-            nbformat.validate(made)
-            nbformat.write(made, folders[kind] / f"{slug}.ipynb")
-            page(handout, made, title, folders[kind] / f"{slug}.html")
-        page(slides, slide_notebook(notebook, edition), title, folders["slides"] / f"{slug}.html")
+            if kind != "slides":
+                nbformat.validate(made)
+                nbformat.write(made, folder / f"{slug}.ipynb")
+            page(slides if kind == "slides" else handout, made, title, folder / f"{slug}.html")
 
 
 def write_course(slugs, output, timed=False):

@@ -27,6 +27,8 @@ from pathlib import Path
 import nbformat
 import yaml
 from nbconvert import HTMLExporter, SlidesExporter
+from nbconvert.filters import Highlight2HTML
+from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
 from nbconvert.preprocessors import CellExecutionError, ClearOutputPreprocessor, ExecutePreprocessor
 from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
@@ -183,7 +185,8 @@ def slide_notebook(notebook, edition):
     def add(cell, kind, suffix=""):
         cell = deepcopy(cell)
         cell.id = f"{cell.id[:58]}{suffix}"
-        cell.metadata = nbformat.from_dict({"slideshow": {"slide_type": kind}})
+        alternative_text = {key: value for key, value in cell.metadata.items() if key == "mystnb"}
+        cell.metadata = nbformat.from_dict({"slideshow": {"slide_type": kind}, **alternative_text})
         cells.append(cell)
         return cell
 
@@ -228,6 +231,23 @@ def slide_notebook(notebook, edition):
     return result
 
 
+class Handout(HTMLExporter):
+    """nbconvert's exporter without its second pass over the finished page, which takes two thirds of the time.
+
+    That pass gives pictures a placeholder for their alternative text; the templates give them the book's own.
+    """
+
+    def from_notebook_node(self, notebook, resources=None, **options):
+        resources = self._init_resources(resources)
+        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self))
+        self.register_filter("filter_data_type", WidgetsDataTypeFilter(notebook_metadata=self._nb_metadata, parent=self, resources=resources))
+        return super(HTMLExporter, self).from_notebook_node(notebook, resources, **options)
+
+
+class Slides(SlidesExporter, Handout):
+    """The same for slides."""
+
+
 def page(exporter, notebook, title, path):
     """Write a notebook as a page through one of nbconvert's exporters."""
     notebook = deepcopy(notebook)
@@ -243,8 +263,8 @@ def exporters(edition):
               "filters": {"clean_html": lambda html: html},   # the book's own code needs no sanitizing, which takes a third of the time
               "language_code": {"en": "en", "zh": "zh-CN"}[edition]}
     config = Config(TagRemovePreprocessor={"enabled": True, "remove_input_tags": {"output-only"}})
-    slides = SlidesExporter(template_name="slides", reveal_url_prefix="../../assets/reveal", reveal_theme="white", config=config, **common)
-    return HTMLExporter(template_name="handout", **common), slides
+    slides = Slides(template_name="slides", reveal_url_prefix="../../assets/reveal", reveal_theme="white", config=config, **common)
+    return Handout(template_name="handout", **common), slides
 
 
 def copy_assets(folder):

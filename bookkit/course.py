@@ -50,6 +50,7 @@ WORDS = {
 HEADING = re.compile(r"^#{1,4} .+$", re.M)
 BLOCK = re.compile(r"\n\s*\n(?=\S)")
 LOCAL_LINK = re.compile(r"\]\(([\w-]+)\.(?:ipynb|md)(#[^)]*)?\)")
+DEMO_LINK = re.compile(r"\]\([./]*assets/demo/[^)]*\)")
 PICTURE = re.compile(r"!\[([^\]]*)\]\((?!\w+:)([^)\s]+)\)")
 DETAILS = re.compile(r"<details>.*?</details>", re.S)
 SKIPPED_IN_SLIDES = re.compile(r"setup|run-report|reading|ex\d+(-.*)?")
@@ -64,11 +65,12 @@ def site_address():
 
 
 def with_site_links(notebook, edition):
-    """Return the notebook with links to other pages of the book pointing to the published site."""
+    """Return the notebook with links to other pages of the book, and to its live demo, pointing to the published site."""
     notebook = deepcopy(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = LOCAL_LINK.sub(lambda link: f"]({site_address()}{edition}/{link[1]}.html{link[2] or ''})", cell.source)
+            cell.source = DEMO_LINK.sub(f"]({site_address()}{edition}/in-the-browser.html)", cell.source)
     return notebook
 
 

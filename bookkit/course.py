@@ -1,6 +1,6 @@
 """Write a chapter's course files in both languages: student notebook, teacher notebook, slides.
 
-    python -m bookkit course [SLUG ...] [--timed] [--output FOLDER]     (all chapters if none is named)
+    python -m bookkit course [SLUG ...] [--timed] [--output FOLDER]     (all chapters if none is named, but no article of part VII)
 
     <output>/en/student/<slug>.ipynb, .html   without outputs and answers; each exercise starts from its stub
     <output>/en/teacher/<slug>.ipynb, .html   with the teaching notes, the solutions unfolded, and what a run costs
@@ -34,7 +34,7 @@ from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
 from bookkit import BOOK, ROOT
-from bookkit.editions import LANGUAGES, chapters, read_notebook
+from bookkit.editions import LANGUAGES, chapters, is_article, read_notebook
 from bookkit.facts import STUB, chapter_facts, exercises
 from bookkit.sphinx.plain_markdown import BOXES, CAPTION_STARTS
 
@@ -320,5 +320,8 @@ def write_course(slugs, output, timed=False):
     output = output.resolve()
     copy_assets(output / "assets")
     for slug in slugs or chapters():
+        if is_article(slug):
+            print(f"{slug}: no course files, since it tests an article and has neither exercises nor teaching notes")
+            continue
         write_chapter(slug, output, timed)
         print(f"{slug}: {output}/en and {output}/zh, folders student, teacher and slides")

@@ -4,7 +4,7 @@
 
     <output>/en/student/<slug>.ipynb, .html   without outputs and answers; each exercise starts from its stub
     <output>/en/teacher/<slug>.ipynb, .html   with the teaching notes, the solutions unfolded, and what a run costs
-    <output>/en/slides/<slug>.html            reveal.js slides; the full text is in the speaker notes (key S)
+    <output>/en/slides/<slug>.html            reveal.js slides without answers; the full text is in the speaker notes (key S)
     <output>/zh/...                           the same in Chinese
     <output>/assets                           reveal.js and MathJax, so that all pages open without a network
 
@@ -36,14 +36,20 @@ from traitlets.config import Config
 from bookkit import BOOK, ROOT
 from bookkit.editions import LANGUAGES, chapters, is_article, read_notebook
 from bookkit.facts import STUB, chapter_facts, exercises
-from bookkit.sphinx.plain_markdown import BOXES, CAPTION_STARTS
+from bookkit.places import FENCED
+from bookkit.sphinx.plain_markdown import BOXES, CAPTION_STARTS, END_OF_TITLE
 
 KINDS = ("student", "teacher", "slides")
 WORDS = {
-    "en": {"exercises": "## Exercises", "start": "Start from:", "student": "Student edition. The exercises start from stubs; the check below each stub tells whether your code is right.",
+    "en": {"exercises": "## Exercises", "start": "Start from:", "student": "**Student edition.** The exercises start from stubs; the check below each stub tells whether your code is right. "
+                      "*Run All* stops at the first check that does not pass, and a check passes only when its exercise is solved. "
+                      "To do a later exercise first, run its cells one by one.",
+           "choose": "Exactly one option of each question is right. Your teacher has the answers.",
            "teacher": "## For the teacher", "run": "The committed run took {seconds} s and {megabytes:,} MB on {cores} CPU cores.",
            "exercises-are": "{count} exercises, by their texts: ", "timed": "On this machine, in seconds: ", "page": "The chapter on the site", "separator": "; "},
-    "zh": {"exercises": "## 练习", "start": "从这里开始：", "student": "学生版。练习从代码骨架开始，下面的检查单元会告诉你写得对不对。",
+    "zh": {"exercises": "## 练习", "start": "从这里开始：", "student": "**学生版。**练习从代码骨架开始，下面的检查单元格会告诉你写得对不对。练习做对之前检查通不过，"
+                      "所以“全部运行”会停在第一个没有通过的检查处。想先做后面的练习，就逐个运行那道题的单元格。",
+           "choose": "每题恰有一个选项是对的，答案在老师那里。",
            "teacher": "## 教师用", "run": "仓库中的这次运行用时{seconds}秒，内存峰值{megabytes:,} MB，{cores}个CPU核。",
            "exercises-are": "{count}道练习，题面给出的时间：", "timed": "在这台机器上的用时（秒）：", "page": "网站上的本章", "separator": "；"},
 }
@@ -52,7 +58,9 @@ BLOCK = re.compile(r"\n\s*\n(?=\S)")
 LOCAL_LINK = re.compile(r"\]\(([\w-]+)\.(?:ipynb|md)(#[^)]*)?\)")
 DEMO_LINK = re.compile(r"\]\([./]*assets/demo/[^)]*\)")
 PICTURE = re.compile(r"!\[([^\]]*)\]\((?!\w+:)([^)\s]+)\)")
-DETAILS = re.compile(r"<details>.*?</details>", re.S)
+FOLD = re.compile(r"<details[^>]*>\s*<summary>(.*?)</summary>.*?</details>", re.S)
+ANNOUNCED = re.compile(r"(?:Answer|答案)\s*(?:[:：]\s*|$)")                         # how the summary of a fold in the text begins
+ON_SOLUTIONS = re.compile(r"solution|answer|folded|参考解|解答|答案|折叠", re.I)    # said above the exercises of what students do not have
 SKIPPED_IN_SLIDES = re.compile(r"setup|run-report|reading|ex\d+(-.*)?")
 SHORT_CODE = 12     # lines; longer code gets a slide of its own, and its output the next one
 ROOM = 500          # characters of text that leave room for short code on a slide
@@ -90,20 +98,62 @@ def with_pictures(notebook, edition):
     return notebook
 
 
-def student_edition(notebook, edition):
-    """Return the notebook for students: outputs cleared, and in the exercises stubs in place of solutions and answers."""
-    notebook, words = with_site_links(notebook, edition), WORDS[edition]
+def parts_of(text):
+    """Return a Markdown text cut before each heading of the second and third level; what looks like one inside fenced code is none."""
+    starts = [match.start() for match in re.finditer(r"(?m)^#{2,3} ", FENCED.sub(lambda block: "." * len(block[0]), text))]
+    return [text[start:end] for start, end in zip([0, *starts], [*starts, len(text)])]
+
+
+def question_of(fold):
+    """Return, in bold, the question that a fold's summary asks; "" if it only says that here is an answer."""
+    question = ANNOUNCED.sub("", fold[1].strip(), count=1)
+    return f"**{question[0].upper()}{question[1:]}**" if question else ""
+
+
+def questions_only(text, edition):
+    """Return the text of a self-check with its questions and options, and nothing that tells the right one."""
+    opening, *questions = re.split(r"(?m)^(?=\*\*\d+\. )", text)
+    heading = BLOCK.split(opening.strip())[0]
+    return "\n\n".join([heading, WORDS[edition]["choose"], *(FOLD.sub(r"- \1", question).strip() for question in questions)])
+
+
+def without_answers(notebook, edition):
+    """Return the notebook as a class may have it: questions and tasks stand, and their answers are not folded but absent.
+
+    - Each exercise starts from its stub. Other cells tagged as solution go, and so does what the exercises say outside
+      their tasks: between a check and the next heading stands the discussion of the solution.
+    - Of the self-check the questions and their options stay. Of a fold anywhere else its question stays, in bold.
+    """
+    notebook, words = deepcopy(notebook), WORDS[edition]
     for solution, task, stub in list(exercises(notebook.cells)):
         task.source = STUB.sub("", task.source).replace(words["start"], "").rstrip()
-        solution.source, solution.metadata = stub, nbformat.from_dict({"tags": ["exercise"]})
+        solution.source, solution.outputs = stub, []
+        solution.metadata = nbformat.from_dict({"tags": ["exercise"]})
     cells, in_exercises = [], False
     for cell in notebook.cells:
-        headings = HEADING.findall(cell.source) if cell.cell_type == "markdown" else []
-        in_exercises = words["exercises"] in headings or (in_exercises and not any(text.startswith("## ") for text in headings))
-        if headings or not in_exercises or cell.cell_type == "code":      # else an answer or its discussion
+        if cell.cell_type == "markdown":
+            kept = []
+            for part in parts_of(cell.source):
+                if part.startswith("## "):
+                    in_exercises = part.startswith(words["exercises"])
+                    if in_exercises:
+                        part = "\n\n".join(block for block in BLOCK.split(part.rstrip()) if not ON_SOLUTIONS.search(block)) + "\n\n"
+                if part.startswith("#") or not in_exercises:
+                    kept.append(part)
+            text = "".join(kept)
+            cell.source = (questions_only(text, edition) if cell.id == "self-check" else FOLD.sub(question_of, text)).strip()
+            if cell.source:
+                cells.append(cell)
+        elif "solution" not in cell.metadata.get("tags", []):
             cells.append(cell)
-    cells.insert(1, new_markdown_cell(f"> {words['student']}", id="student-edition"))
     notebook.cells = cells
+    return notebook
+
+
+def student_edition(notebook, edition):
+    """Return the notebook for students: without outputs and answers, and with a word on both in its first cell."""
+    notebook = with_site_links(without_answers(notebook, edition), edition)
+    notebook.cells[0].source += f"\n\n> {WORDS[edition]['student']}"
     notebook, _ = ClearOutputPreprocessor().preprocess(notebook, {})
     return notebook
 
@@ -158,15 +208,20 @@ def teacher_edition(notebook, slug, edition, timed):
     return with_site_links(notebook, edition)
 
 
+def box_of(block):
+    """Return the style of the box that a block of Markdown is, None if it is none."""
+    title = re.match(r"> \*\*([^*]+)\*\*", block)
+    return BOXES.get(title[1].strip(END_OF_TITLE).lower()) if title else None
+
+
 def on_a_slide(text):
     """Return what of a Markdown text stands on a slide: headings, formulas, lists, tables, boxes, pictures.
 
     Of ordinary paragraphs only the first sentence of the first one stays, and that only if nothing but headings would.
     """
     kept, first = [], None
-    for block in BLOCK.split(DETAILS.sub("", text).strip()):
-        title = re.match(r"> \*\*([^*]+)\*\*", block)
-        if block.startswith(("#", "$$", "- ", "* ", "1. ", "|", "![", "```")) or (title and title[1].strip(" .:。：").lower() in BOXES):
+    for block in BLOCK.split(text.strip()):
+        if block.startswith(("#", "$$", "- ", "* ", "1. ", "|", "![", "```")) or box_of(block):
             kept.append(block)
         elif first is None:
             first = block
@@ -179,10 +234,10 @@ def slide_notebook(notebook, edition):
     """Return the notebook cut into slides, with `slide_type` metadata as JupyterLab writes it.
 
     A heading of the second level begins a slide; text and short code share the slides below it, long code and pictures
-    have slides of their own. Set-up, solutions and checks of exercises are left out; the tasks' titles and the
-    self-check questions stay. The full text is in the speaker notes.
+    have slides of their own. Set-up, solutions and checks of exercises are left out; the tasks' titles and the self-check questions stay. The full text is in the speaker
+    notes. As a deck is projected and given away, it has no answers, not even in the notes: the teacher's files have them.
     """
-    cells = []
+    notebook, cells = without_answers(notebook, edition), []
 
     def add(cell, kind, suffix=""):
         cell = deepcopy(cell)

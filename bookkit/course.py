@@ -214,6 +214,16 @@ def box_of(block):
     return BOXES.get(title[1].strip(END_OF_TITLE).lower()) if title else None
 
 
+def up_to_predictions(text):
+    """Return the text of a slide cut behind each request for a prediction: what answers it comes on the next slide."""
+    slides = [[]]
+    for block in BLOCK.split(text):
+        slides[-1].append(block)
+        if box_of(block) == "predict":
+            slides.append([])
+    return ["\n\n".join(blocks) for blocks in slides if blocks]
+
+
 def on_a_slide(text):
     """Return what of a Markdown text stands on a slide: headings, formulas, lists, tables, boxes, pictures.
 
@@ -234,7 +244,8 @@ def slide_notebook(notebook, edition):
     """Return the notebook cut into slides, with `slide_type` metadata as JupyterLab writes it.
 
     A heading of the second level begins a slide; text and short code share the slides below it, long code and pictures
-    have slides of their own. Set-up, solutions and checks of exercises are left out; the tasks' titles and the self-check questions stay. The full text is in the speaker
+    have slides of their own, and what follows a request for a prediction comes on the next one. Set-up, solutions and
+    checks of exercises are left out; the tasks' titles and the self-check questions stay. The full text is in the speaker
     notes. As a deck is projected and given away, it has no answers, not even in the notes: the teacher's files have them.
     """
     notebook, cells = without_answers(notebook, edition), []
@@ -270,9 +281,9 @@ def slide_notebook(notebook, edition):
                 add_text(caption, "-", cell.id)
             for part in filter(str.strip, re.split(r"(?m)^(?=## )", text)):
                 shown = on_a_slide(part)
-                if shown:
-                    add_text(shown, "slide" if shown.startswith(("# ", "## ")) else "subslide", cell.id)
-                    has_room = len(shown) < ROOM
+                for piece in filter(None, up_to_predictions(shown)):
+                    add_text(piece, "slide" if piece.startswith(("# ", "## ")) else "subslide", cell.id)
+                    has_room = len(piece) < ROOM and box_of(BLOCK.split(piece)[-1]) != "predict"
                 add_text(part.strip(), "notes", cell.id)
         else:
             pictures = any("image/png" in output.get("data", {}) for output in cell.outputs)

@@ -47,7 +47,7 @@ WORDS = {
            "choose": "Exactly one option of each question is right. Your teacher has the answers.",
            "teacher": "## For the teacher", "run": "The committed run took {seconds} s and {megabytes:,} MB on {cores} CPU cores.",
            "exercises-are": "{count} exercises, by their texts: ", "timed": "On this machine, in seconds: ", "page": "The chapter on the site", "separator": "; "},
-    "zh": {"exercises": "## 练习", "start": "从这里开始：", "student": "**学生版。**练习从代码骨架开始，下面的检查单元格会告诉你写得对不对。练习做对之前检查通不过，"
+    "zh": {"exercises": "## 练习", "start": "从这里开始：", "student": "**学生版**。练习从代码骨架开始，下面的检查单元格会告诉你写得对不对。练习做对之前检查通不过，"
                       "所以“全部运行”会停在第一个没有通过的检查处。想先做后面的练习，就逐个运行那道题的单元格。",
            "choose": "每题恰有一个选项是对的，答案在老师那里。",
            "teacher": "## 教师用", "run": "仓库中的这次运行用时{seconds}秒，内存峰值{megabytes:,} MB，{cores}个CPU核。",

@@ -33,7 +33,7 @@ from nbconvert.preprocessors import CellExecutionError, ClearOutputPreprocessor,
 from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
-from bookkit import BOOK, ROOT, repository
+from bookkit import BOOK, repository
 from bookkit.editions import LANGUAGES, chapters, is_article, read_notebook
 from bookkit.facts import STUB, chapter_facts, exercises
 from bookkit.places import FENCED
@@ -53,7 +53,8 @@ WORDS = {
         "exercises-are": "{count} exercises, by their texts: ",
         "timed": "On this machine, in seconds: ",
         "page": "The chapter on the site",
-        "no-site": "These files were made without the address of the published site, so that links to other chapters are plain words. Set `repository: url` in `_config.yml` and make them again.",
+        "no-site": "These files were made without the address of the published site, so that links to other chapters are "
+        "plain words. Set `repository: url` in `_config.yml` and make them again.",
         "separator": "; ",
     },
     "zh": {
@@ -67,7 +68,8 @@ WORDS = {
         "exercises-are": "{count}道练习，题面给出的时间：",
         "timed": "在这台机器上的用时（秒）：",
         "page": "网站上的本章",
-        "no-site": "生成这些文件时不知道网站的地址，所以指向其他章的链接都成了普通文字。请在`_config.yml`里填好`repository: url`，再重新生成。",
+        "no-site": "生成这些文件时不知道网站的地址，"
+        "所以指向其他章的链接都成了普通文字。请在`_config.yml`里填好`repository: url`，再重新生成。",
         "separator": "；",
     },
 }

@@ -49,14 +49,18 @@ def commit():
     return found.stdout.strip() if not found.returncode else ""
 
 
-def plan(slugs, everything=False):
-    """Return ({slug: why it is executed}, {slug: Proof} of those that are not)."""
+def plan(slugs, everything=False, draw=True):
+    """Return ({slug: why it is executed}, {slug: Proof} of those that are not).
+
+    `draw`: the commit chooses proved chapters that are executed again all the same.
+    """
     examined = {slug: proof.examine(path_of(slug)) for slug in slugs}
     proved = {slug: found for slug, (found, _) in examined.items() if found}
     if everything:
         return {slug: "all were asked for" for slug in slugs}, {}
     reasons = {slug: why for slug, (found, why) in examined.items() if not found}
-    reasons.update((slug, "proved, and drawn to be executed again") for slug in proof.draw(proved, commit()))
+    if draw:
+        reasons.update((slug, "proved, and drawn to be executed again") for slug in proof.draw(proved, commit()))
     return reasons, {slug: found for slug, found in proved.items() if slug not in reasons}
 
 
@@ -86,8 +90,7 @@ def prove(slugs=()):
     full_data()
     proof.forget_old()
     before = time.time()
-    reasons, proved = plan(slugs or chapters())
-    reasons = {slug: why for slug, why in reasons.items() if not why.startswith("proved")} if slugs else reasons
+    reasons, proved = plan(slugs or chapters(), draw=False)
     shared, alone = parts(reasons)
     status = (run_pytest(*shared, side_by_side=True) if shared else 0) | (run_pytest(*alone) if alone else 0)
     summary(reasons, proved, before)

@@ -35,7 +35,7 @@ LABELS = {
            "why": "撤回理由：", "was": "第一版标为“{}”。",
            "register": "共{total}条：错误{wrong}条，不严谨{imprecise}条，过时{outdated}条，无出处{unsourced}条。为第二版重读时，"
                        "有{withdrawn}条因不公允或本身有误而撤回，{marked}条改了类别。",
-           "says": "原文：", "right": "更正：", "shown": "单元演示见", "told": "说明见", "planned": "计划写入章节",
+           "says": "原文：", "right": "更正：", "shown": "代码单元格演示见", "told": "说明见", "planned": "计划写入章节",
            "own": "由正文运行得出", "text": "见原文本身", "introduced": "首见于", "separator": "；", "asked": "出处：", "proof": "；演示见",
            "coverage": ("条目", "原文章节", "类别", "原文内容", "本书何处讲到"),
            "covered": "共{total}条：已覆盖{covered}条，已部分覆盖、其余计划写入后续章节{partly}条，计划写入后续章节{planned}条。",

@@ -321,5 +321,7 @@ def test_what_is_executed_and_why(monkeypatch):
         and set(reasons) | set(rest) == set(proved)
         and all("drawn" in why for why in reasons.values())
     )
+    reasons, rest = testing.plan(["a", "b", "x"], draw=False)
+    assert set(reasons) == {"x"} and set(rest) == {"a", "b"}
     reasons, rest = testing.plan(["a", "b", "x"], everything=True)
     assert set(reasons) == {"a", "b", "x"} and rest == {}

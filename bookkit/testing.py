@@ -9,8 +9,8 @@ import sys
 import time
 
 from bookkit import BOOK, ROOT, proof
-from bookkit.editions import chapters
-from bookkit.facts import settings
+from bookkit.editions import chapters, read_notebook
+from bookkit.facts import chapter_facts, settings
 
 QUICK = ("tests/text", "tests/package", "tests/kit")
 # Measure time, or start servers that must answer in time: nothing runs beside them.
@@ -65,7 +65,12 @@ def plan(slugs, everything=False, draw=True):
 
 
 def parts(slugs):
-    """Return the notebooks that may share the processor, and those that measure time and run alone."""
+    """Return the notebooks that may share the processor, and those that measure time and run alone.
+
+    The longest first (as its committed run says), so that none is left to one of two processes at the end.
+    """
+    seconds = {slug: chapter_facts(read_notebook("en", slug).cells).seconds for slug in slugs}
+    slugs = sorted(slugs, key=seconds.get, reverse=True)
     alone = [slug for slug in slugs if settings(slug).get("alone")]
     return [path_of(slug) for slug in slugs if slug not in alone], [path_of(slug) for slug in alone]
 
@@ -104,7 +109,9 @@ def test(everything=False):
     before = time.time()
     reasons, proved = plan(chapters(), everything)
     shared, alone = parts(reasons)
-    status = run_pytest("tests", *(f"--ignore={path}" for path in ALONE), *shared, side_by_side=True)
+    # In this order: what takes long before what takes seconds.
+    folders = ["tests/site", "tests/course", "tests/kit", "tests/package", "tests/text", "tests/notebooks"]
+    status = run_pytest(*shared, *folders, *(f"--ignore={path}" for path in ALONE), side_by_side=True)
     status |= run_pytest(*ALONE, *alone)
     summary(reasons, proved, before)
     return status

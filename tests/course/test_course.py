@@ -1,136 +1,31 @@
-<<<<<<< HEAD
-"""The course files: student and teacher notebooks, slides."""
-import re
-=======
-"""The course material: registers that cover the articles, exercises with stubs and planted bugs, questions, course files."""
-import ast
+"""The course files: what a class gets holds no answer, in any format; what a teacher gets holds all."""
+
 import json
 import re
 from collections import Counter
 from html.parser import HTMLParser
->>>>>>> course
 
 import nbformat
 import pytest
 from browsing import FETCHED
 from bs4 import BeautifulSoup
 
-<<<<<<< HEAD
 from bookkit import course as make_course
-from bookkit.editions import read_notebook
-from bookkit.facts import exercises
-=======
-from bookkit import BOOK, course as make_course, trials
 from bookkit.__main__ import main as command
 from bookkit.editions import LANGUAGES, chapters, is_article, read_notebook
-from bookkit.facts import STUB, exercises, python_of
-from bookkit.places import Places
+from bookkit.facts import exercises
 
 NOTEBOOKS = chapters()
-CHAPTERS = [slug for slug in NOTEBOOKS if not is_article(slug)]     # those with exercises, questions and teaching notes
-WHOLE = ("backprop", "in-the-browser")      # of these all course files are looked at: long mathematics, large outputs; of the others those for the class
+CHAPTERS = [slug for slug in NOTEBOOKS if not is_article(slug)]  # those with exercises, questions and teaching notes
+WHOLE = (
+    "backprop",
+    "in-the-browser",
+)  # of these all course files are looked at: long mathematics, large outputs; of the others those for the class
 
-COVERAGE, QUESTIONS, CORRECTIONS, PLANNED = (yaml.safe_load((BOOK / f"{name}.yml").read_text("utf8"))
-                                            for name in ("coverage", "faq", "corrections", "planned_chapters"))
-ITEMS = {"A0": 36, "A1": 77, "A2": 45, "A3": 20, "A4": 29}      # of the five articles, as listed when the book was planned
-FAULTS = 192                                                    # statements found wrong, loose or unsourced
-CAUGHT = 0.8                                                    # of the planted bugs, at least
-TEACHING_PARTS = {"en": ["Goals", "Time", "Before", "Board plan", "Common mistakes", "Questions to ask", "Assessment"],
-                  "zh": ["目标", "课时", "先修", "板书", "常见错误", "课堂提问", "评分标准"]}
-RIGHT, OPTION = {"en": "Right.", "zh": "正确。"}, re.compile(r"<details><summary>(.+?)</summary>\n\n(.*?)\n\n</details>", re.S)
-PLACES = Places(BOOK)
-
-
-def test_coverage_names_every_item():
-    numbers = [f"{article}.{number:02}" for article, count in ITEMS.items() for number in range(1, count + 1)]
-    assert list(COVERAGE) == numbers
-    for number, item in COVERAGE.items():
-        assert item["item_en"].strip() and item["item_zh"].strip() and item.get("covered", item.get("planned")), number
-    covered, planned = (sum(key in item for item in COVERAGE.values()) for key in ("covered", "planned"))
-    print(f"coverage: {len(COVERAGE)} of {sum(ITEMS.values())} items mapped, {covered} covered, {planned} wholly or partly planned by chapter")
-
-
-@pytest.mark.parametrize("edition", ["en", "zh"])
-def test_targets_exist(edition):
-    """Each place that the data name is there; entries of pages made from data are checked when the site is built."""
-    targets = [target for item in COVERAGE.values() for target in item.get("covered", [])]
-    targets += [target for entry in QUESTIONS.values() for target in entry["proof"]]
-    targets += [entry["shown"] for entry in CORRECTIONS.values() if "shown" in entry]
-    for target in targets:
-        place = PLACES.find(edition, target)
-        assert place.slug in NOTEBOOKS or place.anchor or target == "resources", target
-    for entry in [*COVERAGE.values(), *CORRECTIONS.values()]:
-        if "planned" in entry:
-            assert entry["planned"] in PLANNED and entry["planned"] not in NOTEBOOKS, entry
-
-
-def test_every_question_of_the_articles_is_answered():
-    asked = [number for entry in QUESTIONS.values() for number in entry["asked"]]
-    assert {number for number, item in COVERAGE.items() if item["kind"] == "FAQ"} <= set(asked) <= set(COVERAGE)
-    for key, entry in QUESTIONS.items():
-        assert all(f"faq#{key}" in COVERAGE[number]["covered"] for number in entry["asked"] if COVERAGE[number]["kind"] == "FAQ"), key
-        assert 2 <= len(re.findall(r"[.?!](?=\s|$)", re.sub(r"\]\([^)]*\)|et al\.|vs\.", "", entry["answer_en"]))) <= 5, f"{key}: two to four sentences"
-        assert entry["proof"] and any(PLACES.find("en", target).by_code for target in entry["proof"]), f"{key} is shown by no cell"
-
-
-def test_the_register_is_whole():
-    assert list(sorted(CORRECTIONS)) == [f"C{number:03}" for number in range(1, FAULTS + 1)]
-    shown = sum("shown" in entry and PLACES.find("en", entry["shown"]).by_code for entry in CORRECTIONS.values())
-    print(f"register: {len(CORRECTIONS)} entries, {shown} shown by a cell")
-    assert shown >= 90
-    for number, entry in CORRECTIONS.items():
-        assert ("shown" in entry) != ("planned" in entry), number
-        # These four are about what the articles promise and how they are laid out: they are their own source.
-        assert entry["sources"] or number in ("C010", "C019", "C020", "C021") or PLACES.find("en", entry["shown"]).by_code, f"{number} has neither a source nor a cell"
-
-
-@pytest.mark.parametrize("slug", CHAPTERS)
-def test_stubs_are_the_same_python_in_both_editions(slug):
-    """Whether a stub fails its check, and the solution passes, is tried when the notebook runs (bookkit/trials.py)."""
-    editions = (exercises(read_notebook(edition, slug).cells) for edition in ("en", "zh"))
-    for (solution, english, _), (_, chinese, _) in zip(*editions, strict=True):
-        identifier, stubs = solution.id, STUB.findall(english.source)
-        assert len(stubs) == 1 and stubs == STUB.findall(chinese.source), identifier
-        ast.parse(stubs[0])
-        assert "Start from:" in english.source and "从这里开始：" in chinese.source, identifier
-        assert re.search(r"^\*[^*]+\.\*", english.source, re.M), f"{identifier}: the task does not say how long it takes"
-
-
-@pytest.mark.parametrize("slug", CHAPTERS)
-def test_planted_bugs_fit_their_cells(slug):
-    """That they are caught is tried when the notebook runs; those listed as surviving must be few."""
-    cells = read_notebook("en", slug).cells
-    groups = trials.groups_of(slug, cells, trials.bugs_of(slug))
-    changes = [expected for group in groups for _, _, expected in group.changes if expected is not None]
-    assert len(changes) >= 10 and changes.count(True) >= CAUGHT * len(changes)
-    for group in groups:
-        for change, source, _ in group.changes:
-            ast.parse(python_of(source)), change
-
-
-@pytest.mark.parametrize("slug", CHAPTERS)
-def test_self_check_questions(slug):
-    right = {}
-    for edition in ("en", "zh"):
-        text = next(cell.source for cell in read_notebook(edition, slug).cells if cell.id == "self-check")
-        questions = re.split(r"(?m)^(?=\*\*\d+\. )", text)[1:]
-        assert len(questions) >= 4 and "<script" not in text
-        options = [OPTION.findall(question) for question in questions]
-        assert all(len(found) >= 3 and len({answer for _, answer in found}) == len(found) for found in options)
-        right[edition] = [[answer.startswith(RIGHT[edition]) for _, answer in found] for found in options]
-        assert all(row.count(True) == 1 for row in right[edition])
-    assert right["en"] == right["zh"]
-    assert max(Counter(row.index(True) for row in right["en"]).values()) < len(right["en"]), "the right answer always stands at the same place"
-
-
-@pytest.mark.parametrize("edition", ["en", "zh"])
-@pytest.mark.parametrize("slug", CHAPTERS)
-def test_teaching_notes(slug, edition):
-    notes = make_course.teaching_notes(slug, edition)
-    found = [title.strip(" .:。：") for title in re.findall(r"(?m)^(?:[-*] )?\*\*([^*]+)\*\*", notes)]
-    assert [title for title in found if title in TEACHING_PARTS[edition]] == TEACHING_PARTS[edition]
-    assert "|---" in notes.replace(" ", ""), "no rubric"
->>>>>>> course
+RIGHT, OPTION = (
+    {"en": "Right.", "zh": "正确。"},
+    re.compile(r"<details><summary>(.+?)</summary>\n\n(.*?)\n\n</details>", re.S),
+)
 
 
 @pytest.fixture(scope="module")
@@ -145,8 +40,10 @@ def course(tmp_path_factory):
 
 # What gives an answer away, found in the chapter without the help of the code that takes it out.
 FOLDED = re.compile(r"<details[^>]*>\s*<summary>(.*?)</summary>(.*?)</details>", re.S)
-SENTENCE = re.compile(r"(?<=[.?!])\s+|[。？！；]|\n\s*\n|\$\$?[^$]+\$\$?|`[^`]+`|\[[^\]]*\]\([^)]*\)")     # ends, and what browsers show otherwise
-LONG_ENOUGH = {"en": 20, "zh": 8}       # letters and digits of a piece of prose that are no coincidence
+SENTENCE = re.compile(
+    r"(?<=[.?!])\s+|[。？！；]|\n\s*\n|\$\$?[^$]+\$\$?|`[^`]+`|\[[^\]]*\]\([^)]*\)"
+)  # ends, and what browsers show otherwise
+LONG_ENOUGH = {"en": 20, "zh": 8}  # letters and digits of a piece of prose that are no coincidence
 MARK = re.compile(r"(?:Right|Wrong)\.|正确。|错误。")
 
 
@@ -196,7 +93,7 @@ def answers_of(cells, edition):
             lines = [line.strip() for line in text.splitlines()]
             pieces = [squeezed(line) for line in lines if len(line) >= 12 and squeezed(line) not in known_code]
         else:
-            for parts in (SENTENCE.split(text), [text]):        # the whole, if every piece is short
+            for parts in (SENTENCE.split(text), [text]):  # the whole, if every piece is short
                 pieces = [bare(part) for part in parts]
                 pieces = [piece for piece in pieces if len(piece) >= LONG_ENOUGH[edition] and piece not in known]
                 if pieces:
@@ -247,7 +144,12 @@ def leaks(answers, texts):
     """Return what of the answers stands in the texts of a file."""
     whole = "".join(texts)
     prose, code = bare(re.sub(r"\]\([^)]*\)", "]", whole)), squeezed(whole)
-    found = [f"{what}: {piece}" for what, pieces, is_code in answers for piece in pieces if piece in (code if is_code else prose)]
+    found = [
+        f"{what}: {piece}"
+        for what, pieces, is_code in answers
+        for piece in pieces
+        if piece in (code if is_code else prose)
+    ]
     return found + [f"mark: {text.strip()[:60]}" for text in texts if MARK.match(text.strip())]
 
 
@@ -260,19 +162,33 @@ def test_files_for_the_class_give_nothing_away(course, slug, edition):
     """
     whole = read_notebook(edition, slug)
     answers, _ = answers_of(whole.cells, edition)
-    assert all(pieces for what, pieces, _ in answers if what.startswith("fold")), "an explanation that no search can find"
+    assert all(pieces for what, pieces, _ in answers if what.startswith("fold")), (
+        "an explanation that no search can find"
+    )
     kinds = Counter(what.split()[0] for what, pieces, _ in answers if pieces)
     assert kinds["solution"] >= 4 and kinds["fold"] >= 10, kinds
-    for path in (course / edition / "student" / f"{slug}.ipynb", course / edition / "student" / f"{slug}.html", course / edition / "slides" / f"{slug}.html"):
+    for path in (
+        course / edition / "student" / f"{slug}.ipynb",
+        course / edition / "student" / f"{slug}.html",
+        course / edition / "slides" / f"{slug}.html",
+    ):
         texts = texts_of(path)
         assert leaks(answers, texts) == [], path
         assert "<details" not in path.read_text("utf8"), path
     student = nbformat.read(course / edition / "student" / f"{slug}.ipynb", as_version=4)
-    assert {cell.id: cell.source for cell in student.cells if re.fullmatch(r"ex\d+-solution", cell.id)} == {solution.id: stub for solution, _, stub in exercises(whole.cells)}
-    assert [cell.id for cell in student.cells if re.fullmatch(r"ex\d+-check", cell.id)] == [cell.id for cell in whole.cells if re.fullmatch(r"ex\d+-check", cell.id)]
+    assert {cell.id: cell.source for cell in student.cells if re.fullmatch(r"ex\d+-solution", cell.id)} == {
+        solution.id: stub for solution, _, stub in exercises(whole.cells)
+    }
+    assert [cell.id for cell in student.cells if re.fullmatch(r"ex\d+-check", cell.id)] == [
+        cell.id for cell in whole.cells if re.fullmatch(r"ex\d+-check", cell.id)
+    ]
     assert not any(cell.get("outputs") for cell in student.cells)
     assert {"en": "*Run All* stops", "zh": "“全部运行”会停在"}[edition] in student.cells[0].source
-    assert not any(re.search(r"folded solution|Solutions are folded|折叠", cell.source) for cell in student.cells if cell.source.startswith(("## Exercises", "## 练习")))
+    assert not any(
+        re.search(r"folded solution|Solutions are folded|折叠", cell.source)
+        for cell in student.cells
+        if cell.source.startswith(("## Exercises", "## 练习"))
+    )
 
 
 @pytest.mark.parametrize("edition", LANGUAGES)
@@ -280,7 +196,11 @@ def test_files_for_the_class_give_nothing_away(course, slug, edition):
 def test_questions_and_options_stay(course, slug, edition):
     text = next(cell.source for cell in read_notebook(edition, slug).cells if cell.id == "self-check")
     asked = re.findall(r"(?m)^\*\*(\d+\. .+)\*\*$", text) + [option for option, _ in FOLDED.findall(text)]
-    for path in (course / edition / "student" / f"{slug}.ipynb", course / edition / "student" / f"{slug}.html", course / edition / "slides" / f"{slug}.html"):
+    for path in (
+        course / edition / "student" / f"{slug}.ipynb",
+        course / edition / "student" / f"{slug}.html",
+        course / edition / "slides" / f"{slug}.html",
+    ):
         shown = bare("".join(texts_of(path)))
         assert [question for question in asked if bare(question) not in shown] == [], path
 
@@ -288,25 +208,41 @@ def test_questions_and_options_stay(course, slug, edition):
 @pytest.mark.parametrize("edition", LANGUAGES)
 def test_a_planted_answer_is_found(course, edition):
     """Each kind of answer, put whole into each kind of file, is named."""
+
     def planted(path, text):
         """What the file says with the answer in it: in a cell, metadata or an attachment of a notebook; in the text, a speaker note, an attribute or a comment of a page."""
         if path.suffix == ".ipynb":
-            for change in ({"source": text}, {"metadata": {"answer": text}}, {"attachments": {"note.txt": {"text/plain": text}}}):
+            for change in (
+                {"source": text},
+                {"metadata": {"answer": text}},
+                {"attachments": {"note.txt": {"text/plain": text}}},
+            ):
                 yield [block for inner in strings_in(change) for block in inner.split("\n\n")]
         else:
             quoted = text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-            for tag in (f"<p>{quoted}</p>", f'<aside class="notes"><p>{quoted}</p></aside>', f'<img alt="{quoted}">', f"<!--{text}-->",
-                        f"<details><summary>a</summary></details><p>{quoted}</p>", f"<script>{text}</script>"):
+            for tag in (
+                f"<p>{quoted}</p>",
+                f'<aside class="notes"><p>{quoted}</p></aside>',
+                f'<img alt="{quoted}">',
+                f"<!--{text}-->",
+                f"<details><summary>a</summary></details><p>{quoted}</p>",
+                f"<script>{text}</script>",
+            ):
                 yield Words(tag).texts
 
     cells = read_notebook(edition, "choosing-scenarios").cells
     answers, _ = answers_of(cells, edition)
-    for kind, text in {"solution": next(cell.source for cell in cells if cell.id == "ex3-solution"),
-                       "discussion": next(cell.source for cell in cells if cell.id == "ex3").split("\n\n")[0],
-                       "fold": FOLDED.findall(next(cell.source for cell in cells if cell.id == "self-check"))[0][1].strip(),
-                       "mark": {"en": "Right. Because.", "zh": "正确。理由如下。"}[edition]}.items():
-        for path in (course / edition / "student" / "choosing-scenarios.ipynb", course / edition / "student" / "choosing-scenarios.html",
-                     course / edition / "slides" / "choosing-scenarios.html"):
+    for kind, text in {
+        "solution": next(cell.source for cell in cells if cell.id == "ex3-solution"),
+        "discussion": next(cell.source for cell in cells if cell.id == "ex3").split("\n\n")[0],
+        "fold": FOLDED.findall(next(cell.source for cell in cells if cell.id == "self-check"))[0][1].strip(),
+        "mark": {"en": "Right. Because.", "zh": "正确。理由如下。"}[edition],
+    }.items():
+        for path in (
+            course / edition / "student" / "choosing-scenarios.ipynb",
+            course / edition / "student" / "choosing-scenarios.html",
+            course / edition / "slides" / "choosing-scenarios.html",
+        ):
             clean = texts_of(path)
             assert leaks(answers, clean) == []
             for texts in planted(path, text):
@@ -334,21 +270,36 @@ def test_no_slide_shows_a_prediction_and_its_answer(slug, edition):
 
 
 def test_a_slide_ends_with_its_prediction():
-    assert make_course.up_to_predictions("## Rates\n\n> **Predict.** Which one?\n\n- this one") == ["## Rates\n\n> **Predict.** Which one?", "- this one"]
-    assert make_course.up_to_predictions("> **先预测。** 哪一个？\n\n| 这一个 |") == ["> **先预测。** 哪一个？", "| 这一个 |"]
+    assert make_course.up_to_predictions("## Rates\n\n> **Predict.** Which one?\n\n- this one") == [
+        "## Rates\n\n> **Predict.** Which one?",
+        "- this one",
+    ]
+    assert make_course.up_to_predictions("> **先预测。** 哪一个？\n\n| 这一个 |") == [
+        "> **先预测。** 哪一个？",
+        "| 这一个 |",
+    ]
 
 
 def test_drawings_are_inside_the_files(course):
     for edition in LANGUAGES:
         for slug in CHAPTERS:
-            drawings = sum(len(make_course.PICTURE.findall(cell.source)) for cell in read_notebook(edition, slug).cells if cell.cell_type == "markdown")
+            drawings = sum(
+                len(make_course.PICTURE.findall(cell.source))
+                for cell in read_notebook(edition, slug).cells
+                if cell.cell_type == "markdown"
+            )
             student = nbformat.read(course / edition / "student" / f"{slug}.ipynb", as_version=4)
             sources = [cell.source for cell in student.cells if cell.cell_type == "markdown"]
-            assert sum(len(re.findall(r"(?m)^\[[^\]]+\]: data:image/svg\+xml;base64,", source)) for source in sources) == drawings
+            assert (
+                sum(len(re.findall(r"(?m)^\[[^\]]+\]: data:image/svg\+xml;base64,", source)) for source in sources)
+                == drawings
+            )
             assert not any("](../" in source for source in sources)
             for path in (course / edition).glob(f"*/{slug}.html"):
                 addresses = re.findall(r'<img[^>]* src="([^"]*)"', path.read_text("utf8"))
-                assert sum(address.startswith("data:image/svg") for address in addresses) >= drawings and all(address.startswith("data:") for address in addresses), path
+                assert sum(address.startswith("data:image/svg") for address in addresses) >= drawings and all(
+                    address.startswith("data:") for address in addresses
+                ), path
     assert not list(course.rglob("figures"))
 
 
@@ -361,7 +312,9 @@ def test_teacher_edition_has_notes_and_solutions(course):
         assert not any({"hide-cell", "hide-input"} & set(cell.metadata.get("tags", [])) for cell in teacher.cells)
         page = BeautifulSoup((course / edition / "teacher" / "backprop.html").read_text("utf8"), "html.parser")
         folds = page.find_all("details")
-        assert len(folds) > 20 and all(fold.has_attr("open") and fold.find("p") for fold in folds), "an answer outside its fold"
+        assert len(folds) > 20 and all(fold.has_attr("open") and fold.find("p") for fold in folds), (
+            "an answer outside its fold"
+        )
 
 
 def test_course_pages_fetch_nothing_from_elsewhere(course):
@@ -383,9 +336,15 @@ def test_slides_follow_the_chapter(course):
         for notes in page.find_all("aside", class_="notes"):
             notes.extract()
         shown = page.get_text()
-        headings = [text for cell in read_notebook(edition, "backprop").cells if cell.cell_type == "markdown"
-                    for text in re.findall(r"^## ([^`$\n]+)$", cell.source, re.M)]
-        assert len(headings) > 8 and all(text in shown for text in headings if text not in ("Further reading", "延伸阅读"))
+        headings = [
+            text
+            for cell in read_notebook(edition, "backprop").cells
+            if cell.cell_type == "markdown"
+            for text in re.findall(r"^## ([^`$\n]+)$", cell.source, re.M)
+        ]
+        assert len(headings) > 8 and all(
+            text in shown for text in headings if text not in ("Further reading", "延伸阅读")
+        )
         assert len(page.select("section > section")) > 20
         assert make_course.SKIPPED_IN_SLIDES.fullmatch("ex1-solution") and "exercise 1 passes" not in shown
 
@@ -396,7 +355,10 @@ def test_slides_and_handouts_open_from_the_disk(course, browser, edition):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     faults = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("request", lambda request: faults.append(request.url) if not request.url.startswith(("file:", "data:", "blob:")) else None)
+    page.on(
+        "request",
+        lambda request: faults.append(request.url) if not request.url.startswith(("file:", "data:", "blob:")) else None,
+    )
     page.goto((course / edition / "slides" / "backprop.html").as_uri())
     page.wait_for_selector(".reveal.ready")
     page.wait_for_selector("section.present mjx-container, section mjx-container", state="attached")
@@ -409,8 +371,10 @@ def test_slides_and_handouts_open_from_the_disk(course, browser, edition):
     assert page.locator("mjx-merror").count() == 0 and faults == []
     answers, _ = answers_of(read_notebook(edition, "backprop").cells, edition)
     handout = page.inner_text("body")
-    assert {"en": "Catch the mutants", "zh": "抓住变异体"}[edition] in handout and leaks(answers, handout.splitlines()) == []
-    page.emulate_media(media="print")       # the text that the printed page and its PDF have
+    assert {"en": "Catch the mutants", "zh": "抓住变异体"}[edition] in handout and leaks(
+        answers, handout.splitlines()
+    ) == []
+    page.emulate_media(media="print")  # the text that the printed page and its PDF have
     assert leaks(answers, page.inner_text("body").splitlines()) == []
     assert len(page.pdf()) > 100_000
     page.goto((course / edition / "slides" / "backprop.html").as_uri() + "?print-pdf")
@@ -418,8 +382,6 @@ def test_slides_and_handouts_open_from_the_disk(course, browser, edition):
     deck = page.inner_text("body")
     assert {"en": "Catch the mutants", "zh": "抓住变异体"}[edition] in deck and leaks(answers, deck.splitlines()) == []
     page.close()
-<<<<<<< HEAD
-=======
 
 
 def test_unknown_chapter_is_named(capsys):
@@ -433,4 +395,3 @@ def test_articles_have_no_course_files(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(make_course, "chapters", lambda: ["article-concepts"])
     make_course.write_course([], tmp_path)
     assert capsys.readouterr().out.startswith("article-concepts: no course files") and list(tmp_path.iterdir()) == []
->>>>>>> course

@@ -1,6 +1,7 @@
 # make site   build both editions into _build/site        make serve   show the built site on this machine
 # make test   run the whole test suite                    make lab     open the notebooks in JupyterLab
 # make course CHAPTER=backprop   student and teacher notebooks and slides, in _build/course (all chapters if none is named; TIMED=1 measures)
+# make colab [CHAPTER=backprop]   run the chapters in the versions that Google Colab has
 # make run CHAPTER=backprop   execute a chapter and carry its outputs to the Chinese edition
 PYTHON ?= python3
 PORT ?= 8000
@@ -13,7 +14,7 @@ endif
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 
-.PHONY: environment site serve test lab run course
+.PHONY: environment site serve test lab run course colab
 environment:
 	@$(PYTHON) -c "" || { echo "There is no '$(PYTHON)' here: install Python 3.11, 3.12 or 3.13, or name one: make site PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) tools/make_environment.py
@@ -43,3 +44,6 @@ run:
 
 course: environment
 	@$(BIN)/python tools/make_course.py $(CHAPTER) $(if $(TIMED),--timed)
+
+colab: environment
+	@$(BIN)/python -m bookkit.colab $(CHAPTER) $(if $(COLAB_PYTHON),--python $(COLAB_PYTHON))

@@ -85,10 +85,10 @@ def find_python(named=None):
         found = subprocess.run([path, "-c", program], capture_output=True, text=True).stdout.split() if path else []
         if found == [str(part) for part in VERSION]:
             return path
-    sys.exit(
-        + (f"Python 3.13 is needed, which Colab has, and {named} is none: " if named else "There is no python3.13 here, which Colab has: ")
-        "install it, or name it with --python (make colab COLAB_PYTHON=PATH)."
-    )
+    missing = f"Python 3.13 is needed, which Colab has, and {named} is none"
+    if not named:
+        missing = "There is no python3.13 here, which Colab has"
+    sys.exit(f"{missing}: install it, or name it with --python (make colab COLAB_PYTHON=PATH).")
 
 
 def quietly(command, what, **options):

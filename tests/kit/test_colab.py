@@ -5,7 +5,6 @@ import sys
 import nbformat
 import pytest
 
-
 from bookkit import ROOT, colab, repository
 from bookkit.editions import chapters
 

@@ -24,7 +24,7 @@ def parser():
     command = commands.add_parser("site", help="build both editions into one static site")
     command.add_argument("--output", type=Path, default=ROOT / "_build" / "site")
     command = commands.add_parser("serve", help="show the built site on this machine")
-    command.add_argument("--port", type=int, default=8000)
+    command.add_argument("--port", default="8000")
     command = commands.add_parser(
         "run", help="execute a chapter from the top and carry its outputs to the Chinese edition"
     )
@@ -53,7 +53,10 @@ def parser():
     command.add_argument("slugs", nargs="*", type=chapter, metavar="CHAPTER")
     command.add_argument("--timed", action="store_true", help="run the notebooks and list what each section took")
     command.add_argument("--output", type=Path, default=ROOT / "_build" / "course")
-    command = commands.add_parser("colab", help="run all chapters with the versions that Colab has")
+    command = commands.add_parser(
+        "colab",
+        help="run the chapters with the versions that Colab has; --freeze, --python, --reuse: see bookkit/colab.py",
+    )
     command.add_argument("slugs", nargs="*", type=chapter, metavar="CHAPTER")
     command = commands.add_parser("measure", help="words, cells and longest line of each chapter, beside the limits")
     command.add_argument("slugs", nargs="*", type=chapter, metavar="CHAPTER")
@@ -65,7 +68,7 @@ def main(arguments=None):
     if arguments is None:
         arguments = sys.argv[1:]
     options, others = parser().parse_known_args(arguments)
-    if others and options.command != "check":
+    if others and options.command not in ("check", "colab"):
         parser().error(f"unknown arguments: {' '.join(others)}")
     if options.command == "environment":
         from bookkit.environment import make_environment
@@ -97,6 +100,10 @@ def main(arguments=None):
         from bookkit.course import write_course
 
         write_course(options.slugs, options.output, options.timed)
+    elif options.command == "colab":
+        from bookkit.colab import main as run_colab
+
+        return run_colab([*options.slugs, *others])
     elif options.command == "measure":
         from bookkit.measure import measure
 

@@ -35,6 +35,9 @@ def run(slug, book=BOOK):
     path = book / "en" / f"{slug}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     before = {cell.id: pictures_of(cell.outputs) for cell in notebook.cells if cell.cell_type == "code"}
+    # As `make` does: quiet TensorFlow, and no graphics card.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
     client = NotebookClient(
         notebook,

@@ -321,5 +321,15 @@ def test_what_is_executed_and_why(monkeypatch):
         and set(reasons) | set(rest) == set(proved)
         and all("drawn" in why for why in reasons.values())
     )
+    reasons, rest = testing.plan(["a", "b", "x"], draw=False)
+    assert set(reasons) == {"x"} and set(rest) == {"a", "b"}
     reasons, rest = testing.plan(["a", "b", "x"], everything=True)
     assert set(reasons) == {"a", "b", "x"} and rest == {}
+
+
+def test_no_folder_of_tests_is_left_out():
+    """`bookkit test` names the folders one by one, in the order of their length."""
+    source = (ROOT / "bookkit" / "testing.py").read_text()
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and list(path.glob("test_*.py"))}
+    assert folders == set(re.findall(r'"tests/(\w+)"', source.partition("folders = [")[2].partition("]")[0]))
+    assert not list((ROOT / "tests").glob("test_*.py"))

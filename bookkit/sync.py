@@ -21,7 +21,8 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 START_UP = re.compile(
-    r"absl::InitializeLog|cudart_stub\.cc|cuda_platform\.cc|cpu_feature_guard\.cc|port\.cc:\d+\] oneDNN|^To enable the following instructions"
+    r"absl::InitializeLog|cudart_stub\.cc|cuda_platform\.cc|cpu_feature_guard\.cc|port\.cc:\d+\] oneDNN"
+    r"|^To enable the following instructions"
 )
 
 

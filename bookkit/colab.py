@@ -183,7 +183,8 @@ def run_chapter(slug, folder, python):
     notebook, empty = read_chapter(slug), folder / "content"
     shutil.rmtree(empty, ignore_errors=True)
     empty.mkdir()
-    client = NotebookClient(notebook, km=kernel_manager(folder, python), timeout=SECONDS_A_CELL, resources={"metadata": {"path": str(empty)}})
+    manager = kernel_manager(folder, python)
+    client = NotebookClient(notebook, km=manager, timeout=SECONDS_A_CELL, resources={"metadata": {"path": str(empty)}})
     running = []
     client.on_cell_start = lambda cell, cell_index: running.append(cell.id)
     try:
@@ -192,6 +193,9 @@ def run_chapter(slug, folder, python):
         return f"stops at {running[-1]}: {error.ename}: {first_line(error)}"
     except (CellTimeoutError, DeadKernelError) as error:
         return f"stops at {running[-1]}: {type(error).__name__}"
+    finally:
+        if manager.is_alive():      # the client leaves a kernel that it was given
+            manager.shutdown_kernel(now=True)
     return "ok"
 
 

@@ -90,11 +90,11 @@ def mathematics_faults(page):
         one.querySelector("mjx-merror, [data-mjx-error]") ? [`mathematics with an error: ${one.innerHTML.slice(0, 200)}`] : [])""")
 
 
-# Elements that look alike are measured once: a chapter has 10,000 coloured words of code, for which axe-core takes half a
+# Of elements that look alike three are measured: a chapter has 10,000 coloured words of code, for which axe-core takes half a
 # minute to find the same few pairs of colours again and again. Two texts look alike if they share colour, size and weight,
 # what lies under them down to the first opaque background, and the element that lifts them out of the flow, if one does.
-# Two links look alike if that holds for them and for the text around them. Of those that look alike the one that holds
-# the fewest elements is measured, because axe-core measures with an element all that is in it.
+# Two links look alike if that holds for them and for the text around them. Those that hold the fewest elements are taken,
+# because axe-core measures with an element all that is in it, and no single characters, which it leaves to people.
 LOOKS = r"""() => {
   const grounds = new Map();
   const ground = element => {
@@ -118,10 +118,10 @@ LOOKS = r"""() => {
   const measured = elements => {
     const alike = new Map();
     for (const [key, element] of elements) {
-      const size = element.getElementsByTagName("*").length, found = alike.get(key);
-      if (!found || size < found.size) alike.set(key, { element, size });
+      const rank = element.getElementsByTagName("*").length + (element.textContent.trim().length < 2 ? 1e6 : 0);
+      alike.set(key, [...(alike.get(key) ?? []), { element, rank }]);
     }
-    return [...alike.values()].map(({ element }) => element);
+    return [...alike.values()].flatMap(group => group.sort((a, b) => a.rank - b.rank).slice(0, 3).map(({ element }) => element));
   };
   const texts = new Set(document.querySelectorAll("input, select, textarea"));
   const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -135,7 +135,7 @@ LOOKS = r"""() => {
   });
   return { texts: measured([...texts].filter(shown).map(text => [look(text), text])), links: measured(links) };
 }"""
-# Two runs: the rules that measure colours, on one element of each look, and all other rules on the whole page (but `region`,
+# Two runs: the rules that measure colours, on a few elements of each look, and all other rules on the whole page (but `region`,
 # which takes a second and whose faults are moderate). For the first run, code and formulas that hold no element to measure are taken out of the layout, which axe-core maps once for each run.
 AXE_RUN = (
     r"""async coloursOnly => {
@@ -193,7 +193,8 @@ def phone_faults(page, menu=True):
 
 # Every text of a page that is not the book's prose, with its language as the page declares it: [kind, where, language, text].
 # Outside the article that is everything. In the article it is what the theme and the book's extension add; what is written
-# in the notebooks and the data files is prose, and tests/text reads it. Formulas and code are neither.
+# in the notebooks and the data files is prose, and tests/text reads it. Formulas and code are neither. Names of sources, and
+# what a search shows of the pages that it found, are in whatever language they are in.
 INTERFACE = r"""() => {
   const PROSE = "p, li, h1, h2, h3, h4, h5, h6, dt, dd, td, th, pre, figcaption, summary";
   const ADDED = "button, form, label, select, output, svg, noscript, .headerlink, .admonition-title, details.hide > summary, .fault, .introduced, " +
@@ -210,13 +211,13 @@ INTERFACE = r"""() => {
   const headings = new Set([...document.querySelectorAll("article :is(h1, h2, h3, h4, h5, h6)")].map(one => one.innerText.replace(/#$/, "").trim()));
   const add = (kind, element, text) => {
     text = text.replace(/\s+/g, " ").trim();
-    const repeated = title(element);
+    const repeated = ["text", "alt"].includes(kind) && title(element);
     if (text && !(repeated && headings.has(text))) texts.push([repeated ? "title" : kind, place(element), language(element), text]);
   };
   const words = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
   for (let word; (word = words.nextNode());) {
     const element = word.parentElement;
-    if (element.closest("script, style, mjx-container, .math, code, pre, ul.search") || !added(element)) continue;
+    if (element.closest("script, style, mjx-container, .math, code, pre, ul.search, a[href*='bibliography.html#']") || !added(element)) continue;
     if (element.localName !== "noscript") add("text", element, word.data);
     else for (const part of new DOMParser().parseFromString(word.data, "text/html").body.querySelectorAll("*"))
       for (const node of part.childNodes) if (node.nodeType === Node.TEXT_NODE) {

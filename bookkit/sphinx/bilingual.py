@@ -76,7 +76,7 @@ def complete_translations(app):
         for name in ("sphinx", "booktheme"):
             catalogue = translators["general", name]
             catalogue.add_fallback(ChineseInterface())
-            # A fallback is asked only for what a catalogue lacks, and some of them translate a text by itself.
+            # A fallback is asked only for what a catalogue lacks, and one of them gives "© Copyright" as its own translation.
             getattr(catalogue, "_catalog", {}).update(INTERFACE_CHINESE)
 
 

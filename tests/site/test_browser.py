@@ -34,6 +34,7 @@ PAGES = [
     "glossary",
     "bibliography",
     "search",
+    "genindex",
 ]
 QUERIES = {"en": "gradient", "zh": "梯度"}
 

@@ -23,7 +23,7 @@ def parser():
     command = commands.add_parser("site", help="build both editions into one static site")
     command.add_argument("--output", type=Path, default=ROOT / "_build" / "site")
     command = commands.add_parser("serve", help="show the built site on this machine")
-    command.add_argument("--port", type=int, default=8000)
+    command.add_argument("--port", default="8000")
     command = commands.add_parser("run", help="execute a chapter from the top and carry its outputs to the Chinese edition")
     command.add_argument("slugs", nargs="+", type=chapter, metavar="CHAPTER")
     command = commands.add_parser("sync", help="carry code and outputs from the English notebooks to the Chinese ones")

@@ -15,7 +15,7 @@ from bookkit.editions import LANGUAGE_TAGS, LANGUAGES, edition_of
 SWITCH = {"en": {"text": "中文", "hint": "阅读本页中文版"}, "zh": {"text": "English", "hint": "Read this page in English"}}
 DESCRIPTION_LENGTH = 160        # characters that search engines show
 
-# Interface text that the themes' own catalogues leave untranslated.
+# Interface text that the catalogues of Sphinx and of the themes leave in English, or say otherwise than this book does.
 INTERFACE_CHINESE = {
     "Color mode": "配色", "System Settings": "跟随系统", "Light": "浅色", "Dark": "深色",
     "Launch interactive content": "在线运行", "Launch on": "打开", "Source repositories": "源代码仓库", "Source repository": "源代码仓库",
@@ -24,7 +24,16 @@ INTERFACE_CHINESE = {
     "Toggle primary sidebar": "显示或隐藏全书目录", "Toggle secondary sidebar": "显示或隐藏本页目录",
     "Search": "搜索", "Contents": "本页目录", "previous page": "上一页", "next page": "下一页", "Back to top": "回到顶部",
     "Skip to main content": "跳到正文",
+    "Link to this heading": "本节链接", "Link to this definition": "本条链接", "Link to this term": "本术语链接",
+    "Link to this equation": "本公式链接", "Link to this table": "本表链接", "Link to this code": "本段代码链接",
+    "Link to this image": "本图链接", "Link to this toctree": "本目录链接",
+    "© Copyright %(copyright)s.": "版权所有 © %(copyright)s",
 }
+# Labels that the themes' templates write without asking a catalogue.
+FIXED_LABELS_CHINESE = {'<nav class="bd-links bd-docs-nav" aria-label="Main">': '<nav class="bd-links bd-docs-nav" aria-label="全书目录">',
+                        '<nav aria-label="Page">': '<nav aria-label="本页目录">'}
+# This label would hide from screen readers what the summary itself says: "Show the solution".
+FOLD_LABEL = '<summary aria-label="Toggle hidden content">'
 
 
 class ChineseInterface(gettext.NullTranslations):
@@ -35,10 +44,20 @@ class ChineseInterface(gettext.NullTranslations):
 
 
 def complete_translations(app):
-    """Let the catalogues of Sphinx and of the theme fall back on INTERFACE_CHINESE in the Chinese edition."""
+    """Let INTERFACE_CHINESE complete and correct the catalogues of Sphinx and of the theme in the Chinese edition."""
     if app.config.book_edition == "zh":
-        for catalogue in ("sphinx", "booktheme"):
-            translators["general", catalogue].add_fallback(ChineseInterface())
+        for name in ("sphinx", "booktheme"):
+            catalogue = translators["general", name]
+            catalogue.add_fallback(ChineseInterface())
+            # A fallback is asked only for what a catalogue lacks, and one of them gives "© Copyright" as its own translation.
+            getattr(catalogue, "_catalog", {}).update(INTERFACE_CHINESE)
+
+
+def chinese_labels(text):
+    """Return a page's HTML with the themes' fixed labels in Chinese."""
+    for english, chinese in FIXED_LABELS_CHINESE.items():
+        text = text.replace(english, chinese)
+    return text
 
 
 class SearchChinese(SearchEnglish):
@@ -100,11 +119,13 @@ def page_context(app, pagename, templatename, context, doctree):
     else:
         twin = pagename.replace(f"book/{edition}/", f"book/{other}/")
         address = f"{root}{twin if twin in app.env.found_docs else f'book/{other}/index'}.html"
-    context["language_switch"] = {"url": address, "tag": LANGUAGE_TAGS[other], **SWITCH[edition]}
+    context["in_edition_language"] = chinese_labels if edition == "zh" else str
+    context["language_switch"] = {"url": address, "edition": other, "tag": LANGUAGE_TAGS[other], **SWITCH[edition]}
     if doctree is None:
         return
     # docutils calls the bibliography a list, but its entries no list items: screen readers would announce an empty list.
     context["body"] = context["body"].replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    context["body"] = context["body"].replace(FOLD_LABEL, "<summary>")
     text = html.escape(description(doctree), quote=True)
     tags = [f'<meta name="description" content="{text}">']
     if app.config.book_edition:

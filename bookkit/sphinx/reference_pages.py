@@ -5,6 +5,7 @@ Each of these pages holds directives. Their entries come from `glossary.yml`, `c
 (`glossary.md#gradient`, `corrections.md#c022`, `bibliography.md#kingma2015adam`), and these files to cells by the
 targets of `places.py`; MyST checks all these addresses while it builds.
 """
+import re
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +34,7 @@ LABELS = {
            "own": "由正文运行得出", "text": "见原文本身", "introduced": "首见于", "separator": "；", "asked": "出处：", "proof": "；演示见",
            "coverage": ("条目", "原文章节", "类别", "原文内容", "本书何处讲到"),
            "covered": "共{total}条：已覆盖{covered}条，已部分覆盖、其余计划写入后续章节{partly}条，计划写入后续章节{planned}条。",
-           "status": ("章节", "用时", "内存峰值", "数据", "代码单元", "检查", "练习", "自测题"), "no data": "现场生成或随库附带",
+           "status": ("章节", "用时", "内存峰值", "数据", "代码单元格", "检查", "练习", "自测题"), "no data": "现场生成或随库附带",
            "run": "全部{chapters}章：{cores}个CPU核上共{minutes:.0f}分钟，{checks}项检查，{exercises}道练习。"},
 }
 KINDS_CHINESE = {
@@ -42,6 +43,40 @@ KINDS_CHINESE = {
 }
 SECTIONS_CHINESE = {"keywords": "关键词", "refs": "参考文献", "end": "结尾", "footer": "页脚"}     # the others are numbers
 ARTICLES = ("A0", "A1", "A2", "A3", "A4")
+# The parts of the lines that the loaders of `landing.data` print: notebooks print English in both editions, this table does not.
+DATA_CHINESE = [(re.compile(english), chinese) for english, chinese in (
+    (r"MNIST|Auto-MPG|CIFAR-10", r"\g<0>"),
+    (r"Composite stand-in in the style of MNIST-M, not CIFAR-10", "按MNIST-M的方式合成的替代图片，不是CIFAR-10"),
+    (r"English film review sentences", "英文影评句子"),
+    (r"Chinese reviews", "中文评论"),
+    (r"([\d,]+) \+ ([\d,]+)", r"\1+\2条"),
+    (r"([\d,]+) \+ ([\d,]+) digits", r"\1+\2个手写数字"),
+    (r"([\d,]+) \+ ([\d,]+) images", r"\1+\2张图片"),
+    (r"([\d,]+) \+ ([\d,]+) cars", r"\1+\2辆汽车"),
+    (r"(\d+) columns", r"\1列"),
+    (r"each text once", "重复的文本只留一条"),
+    (r"with the repeated texts", "保留重复的文本"),
+    (r"packaged with ([\w-]+)", r"随\1安装"),
+    (r"packaged with ([\w-]+) \(the full set is not on disk and not reachable\)", r"随\1安装（磁盘上没有完整数据集，也下载不到）"),
+    (r"made of digits packaged with ([\w-]+) and photographs packaged with ([\w-]+)", r"由随\1安装的手写数字和随\2安装的照片合成"),
+    (r"from the BOOK_DATA folder", "取自BOOK_DATA指定的文件夹"),
+    (r"not the original arrays", "不是原始数组"),
+    (r"from the Keras cache", "取自Keras的缓存"),
+    (r"Keras download", "由Keras下载"),
+    (r"Keras download \(not kept: the Keras cache cannot be written\)", "由Keras下载（缓存无法写入，没有保留）"))]
+
+
+def chinese_data_line(line):
+    """Return a loader's line in Chinese; KeyError names the part that DATA_CHINESE lacks."""
+    def translate(part):
+        for english, chinese in DATA_CHINESE:
+            found = english.fullmatch(part)
+            if found:
+                return found.expand(chinese)
+        raise KeyError(part)
+
+    what, _, rest = line.partition(": ")
+    return f"{translate(what)}：{'，'.join(translate(part) for part in rest.split(', '))}"
 
 
 class FromData(SphinxDirective):
@@ -207,7 +242,7 @@ class TableDirective(FromData):
     def table(self, heads, rows):
         lines = [heads, ["---"] * len(heads), *rows]
         text = "\n".join(f"| {' | '.join(str(value) for value in line)} |" for line in lines)
-        return [nodes.container("", *self.markdown(text), classes=["data-table"])]
+        return [nodes.container("", *self.markdown(text), classes=["data-table", type(self).__name__.lower()])]
 
     def markdown_links(self, targets):
         return self.labels["separator"].join(f"[{place.title}]({self.file(place.slug)}{'#' if place.anchor else ''}{place.anchor})"
@@ -245,11 +280,18 @@ class Status(TableDirective):
         order = [slug for slug in self.config.book_order if not isinstance(self.places.pages["en"][slug], str)]
         facts = {slug: chapter_facts(self.places.pages["en"][slug]) for slug in order}
         rows = [[f"[{self.places.titles[self.edition][slug]}]({slug}.ipynb)", f"{fact.seconds}\N{NO-BREAK SPACE}s", f"{fact.megabytes:,}\N{NO-BREAK SPACE}MB",
-                 "<br>".join(fact.data) or self.labels["no data"], fact.code_cells, fact.checks, fact.exercises, fact.questions]
+                 "<br>".join(map(self.data_line, fact.data)) or self.labels["no data"], fact.code_cells, fact.checks, fact.exercises, fact.questions]
                 for slug, fact in facts.items()]
         sums = {name: sum(getattr(fact, name) for fact in facts.values()) for name in ("seconds", "checks", "exercises")}
         total = self.labels["run"].format(chapters=len(facts), minutes=sums["seconds"] / 60, cores=max(fact.cores for fact in facts.values()), **sums)
         return [*self.table(self.labels["status"], rows), *self.markdown(total)]
+
+    def data_line(self, line):
+        """Return what a loader printed, in the edition's language."""
+        try:
+            return line if self.edition == "en" else chinese_data_line(line)
+        except KeyError as error:
+            raise self.error(f"DATA_CHINESE in {Path(__file__).name} has no Chinese for {error.args[0]!r} of the data line {line!r}") from None
 
 
 class CellAddresses(SphinxTransform):

@@ -166,6 +166,7 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items):
     """Tell pytest-xdist (--dist=loadgroup) what belongs together: a notebook, a file of tests, all tests of the one built site."""
     for item in items:

@@ -166,14 +166,6 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items):
-    """Tell pytest-xdist (--dist=loadgroup) what belongs together: a notebook, a file of tests, all tests of the one built site."""
-    for item in items:
-        group = "site" if "site" in getattr(item, "fixturenames", ()) else item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 def pytest_terminal_summary(terminalreporter):
     reports = [report for found in terminalreporter.stats.values() for report in found]
     planted = trials.summary(reports)

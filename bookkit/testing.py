@@ -25,7 +25,7 @@ def path_of(slug):
 
 def run_pytest(*arguments, side_by_side=False):
     """Run pytest in a process of its own; return its exit status, 0 also where nothing was collected."""
-    beside = ["--numprocesses=2", "--dist=loadgroup"] if side_by_side else []
+    beside = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"] if side_by_side else []
     command = [sys.executable, "-m", "pytest", *beside, *(str(argument) for argument in arguments)]
     status = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONUTF8": "1"}).returncode
     return 0 if status == NOTHING_COLLECTED else status

@@ -3,7 +3,7 @@
 # make test    everything; ALL=1 ignores earlier proofs    make lab     open the notebooks in JupyterLab
 # make run CHAPTER=backprop      execute a chapter and carry its outputs to the Chinese edition
 # make course CHAPTER=backprop   student and teacher notebooks and slides, in _build/course (all chapters if none is named; TIMED=1 measures)
-# make colab                     run all chapters with the versions that Colab has
+# make colab [CHAPTER=backprop]   run the chapters in the versions that Google Colab has
 PYTHON ?= python3
 PORT ?= 8000
 ifeq ($(OS),Windows_NT)
@@ -48,4 +48,4 @@ course: environment
 	@$(BOOK) course $(CHAPTER) $(if $(TIMED),--timed)
 
 colab: environment
-	@$(BOOK) colab
+	@$(BOOK) colab $(CHAPTER) $(if $(COLAB_PYTHON),--python $(COLAB_PYTHON))

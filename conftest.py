@@ -1,9 +1,12 @@
 """Settings for all tests. It stands at the top, so that they also hold for `pytest book/en/backprop.ipynb`."""
+
 import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))     # so that `bookkit` is found by `pytest` as by `python -m pytest`
+sys.path.insert(
+    0, str(Path(__file__).resolve().parent)
+)  # so that `bookkit` is found by `pytest` as by `python -m pytest`
 
 pytest_plugins = ["bookkit.notebooks"]
 
@@ -16,4 +19,6 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 # Where pytest-xdist runs two notebooks side by side, each gets one thread: threads that wait for each other's cores cost
 # more than they bring.
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    os.environ.update(
+        TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"
+    )

@@ -26,7 +26,9 @@ deployed model is tested on them.
 
 import os
 
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # off by default on processors without AVX-512; must precede TensorFlow
+os.environ.setdefault(
+    "TF_ENABLE_ONEDNN_OPTS", "1"
+)  # off by default on processors without AVX-512; must precede TensorFlow
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import argparse
@@ -46,32 +48,53 @@ from keras import layers, ops
 
 from landing import data
 
-BUDGET = {"MNIST": 59, "CIFAR-10": 299}  # seconds of training; the last step may end a little later, within the full minutes
+BUDGET = {
+    "MNIST": 59,
+    "CIFAR-10": 299,
+}  # seconds of training; the last step may end a little later, within the full minutes
 EVALUATIONS = {"MNIST": 10, "CIFAR-10": 3}  # points on each curve
 A2_EPOCHS = 15
 
 
 # The articles' networks --------------------------------------------------------------------------------------------------
 
+
 def a2_network():
     """A2, section 5.2: two convolutions on 28x28 grey images, 121,930 weights."""
-    return keras.Sequential([
-        keras.Input((28, 28, 1)),
-        layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(),
-        layers.Flatten(), layers.Dense(64, activation="relu"), layers.Dense(10)])
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(10),
+        ]
+    )
 
 
 def a1_network():
     """A1, section 5.2: two convolutions on 32x32 colour images; Flatten finds the size that the article got wrong."""
-    return keras.Sequential([
-        keras.Input((32, 32, 3)),
-        layers.Conv2D(64, 3, activation="relu"), layers.Dropout(0.5),
-        layers.Conv2D(128, 3, activation="relu"), layers.Dropout(0.5), layers.MaxPooling2D(),
-        layers.Flatten(), layers.Dense(256, activation="relu"), layers.Dropout(0.5), layers.Dense(10)])
+    return keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Conv2D(128, 3, activation="relu"),
+            layers.Dropout(0.5),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(256, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(10),
+        ]
+    )
 
 
 # The book's networks -----------------------------------------------------------------------------------------------------
+
 
 def digit_network():
     """The network of cnn-mnist: convolution, pooling, normalisation, ReLU; 29,402 weights."""
@@ -151,20 +174,31 @@ def ramp(done, peak, warm_up):
 
 # Augmentation: a whole epoch in a few vectorised calls ----------------------------------------------------------------------
 
+
 def random_affine(images, generator):
     """Turn (12 degrees), shear (0.15), scale (12 %) and shift (2 pixels) each image (n, 28, 28, 1) at random."""
     n, middle = len(images), (images.shape[1] - 1) / 2
     angle, shear = np.deg2rad(generator.uniform(-12, 12, n)), generator.uniform(-0.15, 0.15, n)
     scale = 1 + generator.uniform(-0.12, 0.12, (2, n))
     cosine, sine = np.cos(angle), np.sin(angle)
-    matrix = np.stack([np.stack([cosine, shear * cosine - sine], -1) * scale[0, :, None],
-                       np.stack([sine, cosine + shear * sine], -1) * scale[1, :, None]], 1)
+    matrix = np.stack(
+        [
+            np.stack([cosine, shear * cosine - sine], -1) * scale[0, :, None],
+            np.stack([sine, cosine + shear * sine], -1) * scale[1, :, None],
+        ],
+        1,
+    )
     offset = middle - matrix @ np.full(2, middle) + generator.uniform(-2, 2, (n, 2))
     rows = np.concatenate([matrix, offset[..., None]], -1).reshape(n, 6)
     transforms = np.concatenate([rows, np.zeros((n, 2))], -1).astype("float32")
     return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images, transforms=transforms, output_shape=images.shape[1:3], fill_value=0.0,
-        interpolation="BILINEAR", fill_mode="CONSTANT").numpy()
+        images=images,
+        transforms=transforms,
+        output_shape=images.shape[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    ).numpy()
 
 
 def random_crops(images, generator, margin=2):
@@ -175,7 +209,7 @@ def random_crops(images, generator, margin=2):
     for i in range(2 * margin + 1):
         for j in range(2 * margin + 1):
             chosen = (down == i) & (right == j)
-            shifted[chosen] = padded[chosen, i:i + size, j:j + size]
+            shifted[chosen] = padded[chosen, i : i + size, j : j + size]
     return shifted
 
 
@@ -223,6 +257,7 @@ def prepared_ahead(epochs):
 
 
 # Measuring -----------------------------------------------------------------------------------------------------------------
+
 
 def peak_gflops(dtype, size=2048, repetitions=8, trials=3):
     """The fastest matrix product (size x size) of `trials`, in 1e9 floating-point operations a second."""
@@ -273,32 +308,53 @@ def accuracy(network, images, labels, views=(lambda x: x,), batch_size=1000):
     """Share of right answers; the logits are averaged over `views` of each image."""
     right = 0
     for start in range(0, len(images), batch_size):
-        part = images[start:start + batch_size]
+        part = images[start : start + batch_size]
         logits = sum(ops.convert_to_numpy(network.predict_on_batch(view(part))) for view in views)
-        right += int((logits.argmax(1) == labels[start:start + batch_size]).sum())
+        right += int((logits.argmax(1) == labels[start : start + batch_size]).sum())
     return right / len(images)
 
 
 class Run:
     """One training: a network, its data, and what was measured. `continue_until` goes on where it stopped."""
 
-    def __init__(self, dataset, name, seed, network, batch_size, test, seconds=np.inf, epochs=np.inf, rate=None, views=None,
-                 one_hot=False):
+    def __init__(
+        self,
+        dataset,
+        name,
+        seed,
+        network,
+        batch_size,
+        test,
+        seconds=np.inf,
+        epochs=np.inf,
+        rate=None,
+        views=None,
+        one_hot=False,
+    ):
         """Train for `seconds` or `epochs`; `rate` gives the learning rate for the share of the time that has passed."""
         self.network, self.batch_size, self.test, self.views, self.one_hot = network, batch_size, test, views, one_hot
-        self.record = {"data": dataset, "network": name, "seed": seed, "parameters": network.count_params(),
-                       "epochs": [], "seconds": [], "test_accuracy": []}
+        self.record = {
+            "data": dataset,
+            "network": name,
+            "seed": seed,
+            "parameters": network.count_params(),
+            "epochs": [],
+            "seconds": [],
+            "test_accuracy": [],
+        }
         self.all_seconds, self.all_epochs, self.rate = seconds, epochs, rate
         self.seconds, self.steps_done, self.steps_an_epoch, self.batches = 0.0, 0, 1, None
 
     def train_on(self, epochs):
         """Take the batches from this generator of (images, labels)."""
+
         def batches():
             for images, labels in epochs:
                 self.steps_an_epoch = len(images) // self.batch_size
                 for step in range(self.steps_an_epoch):
                     rows = slice(step * self.batch_size, (step + 1) * self.batch_size)
                     yield images[rows], (np.eye(10, dtype="float32")[labels[rows]] if self.one_hot else labels[rows])
+
         self.batches = batches()
 
     def done(self):
@@ -323,7 +379,9 @@ class Run:
         record["test_accuracy"].append(accuracy(self.network, *self.test))
         line = f"{record['epochs'][-1]:6.2f} epochs {self.seconds:6.1f} s  test {record['test_accuracy'][-1]:.2%}"
         if final:
-            record["final_accuracy"] = accuracy(self.network, *self.test, self.views) if self.views else record["test_accuracy"][-1]
+            record["final_accuracy"] = (
+                accuracy(self.network, *self.test, self.views) if self.views else record["test_accuracy"][-1]
+            )
             flop = flop_per_example(self.network) * self.batch_size * self.steps_done
             record["gflops"] = round(flop / self.seconds / 1e9, 1)
             line += f", {record['final_accuracy']:.2%} as used; {flop:.1e} FLOP, {record['gflops']:.0f} GFLOP/s"
@@ -347,7 +405,10 @@ def held_out_digits_removed(images, labels):
 def mnist_pair(arrays, seed, precision):
     """A2's network, in float32 as published, and the book's, ready to train."""
     (x_train, y_train), (x_test, y_test) = arrays
-    scaled = lambda images: images[..., np.newaxis].astype("float32") / 255
+
+    def scaled(images):
+        return images[..., np.newaxis].astype("float32") / 255
+
     test = scaled(x_test), y_test
 
     keras.utils.set_random_seed(seed)
@@ -362,8 +423,17 @@ def mnist_pair(arrays, seed, precision):
     network = digit_network()
     network.compile(keras.optimizers.Adam(), sparse_loss())
     shifts = [lambda x, shift=shift: np.roll(x, shift, (1, 2)) for shift in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))]
-    book = Run("MNIST", "book", seed, network, 256, test, seconds=BUDGET["MNIST"], views=shifts,
-               rate=lambda done: ramp(done, 0.02, 0.25))
+    book = Run(
+        "MNIST",
+        "book",
+        seed,
+        network,
+        256,
+        test,
+        seconds=BUDGET["MNIST"],
+        views=shifts,
+        rate=lambda done: ramp(done, 0.02, 0.25),
+    )
     book.train_on(prepared_ahead(digit_epochs(scaled(x_train), y_train, np.random.default_rng(seed), book)))
     return a2, book
 
@@ -376,24 +446,45 @@ def cifar10_pair(arrays, seed, precision):
     keras.config.set_dtype_policy("float32")
     network = a1_network()
     network.compile(keras.optimizers.Adam(), sparse_loss())
-    halved = lambda images: (images.astype("float32") / 255 - 0.5) / 0.5
+
+    def halved(images):
+        return (images.astype("float32") / 255 - 0.5) / 0.5
+
     a1 = Run("CIFAR-10", "A1", seed, network, 100, (halved(x_test), y_test))
     a1.train_on(plain_epochs(halved(x_train), y_train, np.random.default_rng(seed)))
 
     keras.config.set_dtype_policy(precision)
     mean, deviation = x_train.mean((0, 1, 2)), x_train.std((0, 1, 2))
-    standardized = lambda images: ((images - mean) / deviation).astype("float32")
+
+    def standardized(images):
+        return ((images - mean) / deviation).astype("float32")
+
     x_train = standardized(x_train)
     network = photograph_network(x_train[:5000])
-    network.compile(ConvolutionMuon(0.01, momentum=0.6), keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2))
+    network.compile(
+        ConvolutionMuon(0.01, momentum=0.6), keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2)
+    )
     mirrored = [lambda x: x, lambda x: x[:, :, ::-1]]
-    book = Run("CIFAR-10", "book", seed, network, 256, (standardized(x_test), y_test), seconds=BUDGET["CIFAR-10"], views=mirrored,
-               rate=lambda done: ramp(done, 0.09, 0.0), one_hot=True)
+    book = Run(
+        "CIFAR-10",
+        "book",
+        seed,
+        network,
+        256,
+        (standardized(x_test), y_test),
+        seconds=BUDGET["CIFAR-10"],
+        views=mirrored,
+        rate=lambda done: ramp(done, 0.09, 0.0),
+        one_hot=True,
+    )
     book.train_on(prepared_ahead(photograph_epochs(x_train, y_train, np.random.default_rng(seed))))
     return a1, book
 
 
-DATA = {"MNIST": (data.load_mnist, mnist_pair), "CIFAR-10": (data.load_cifar10, cifar10_pair)}  # loader, and what is compared
+DATA = {
+    "MNIST": (data.load_mnist, mnist_pair),
+    "CIFAR-10": (data.load_cifar10, cifar10_pair),
+}  # loader, and what is compared
 
 
 def compare(dataset, arrays, seed, precision):
@@ -414,29 +505,49 @@ def compare(dataset, arrays, seed, precision):
 def summarize(record):
     """Print what the chapters show: final accuracies over seeds, seconds to the article's accuracy, share of the peak."""
     for dataset, article in (("MNIST", "A2"), ("CIFAR-10", "A1")):
-        runs = {name: [run for run in record["runs"] if run["data"] == dataset and run["network"] == name] for name in (article, "book")}
+        runs = {
+            name: [run for run in record["runs"] if run["data"] == dataset and run["network"] == name]
+            for name in (article, "book")
+        }
         if not runs["book"]:
             continue
         print(f"\n{dataset}, {len(runs['book'])} seeds")
         for name, of_network in runs.items():
             finals = np.array([run["final_accuracy"] for run in of_network])
             share = np.mean([run["gflops"] for run in of_network]) / record["peak_gflops"]["float32"]
-            print(f"  {name:5s} {of_network[0]['parameters']:>9,} weights, {np.mean([run['seconds'][-1] for run in of_network]):5.0f} s: "
-                  f"{finals.mean():.2%} +- {finals.std(ddof=min(1, len(finals) - 1)):.2%} (least {finals.min():.2%}), {share:.0%} of the float32 peak")
+            seconds = np.mean([run["seconds"][-1] for run in of_network])
+            print(
+                f"  {name:5s} {of_network[0]['parameters']:>9,} weights, {seconds:5.0f} s: "
+                f"{finals.mean():.2%} +- {finals.std(ddof=min(1, len(finals) - 1)):.2%} "
+                f"(least {finals.min():.2%}), {share:.0%} of the float32 peak"
+            )
         for theirs, ours in zip(runs[article], runs["book"]):
             if dataset == "MNIST":
                 goal = theirs["test_accuracy"][-1]
-                first = [next((s for s, a in zip(run["seconds"], run["test_accuracy"]) if a >= goal), None) for run in (theirs, ours)]
-                print(f"  seed {ours['seed']}: {goal:.2%} reached first by {article} at {first[0]} s and by the book's network at {first[1]} s; "
-                      f"{article} ends there after {theirs['seconds'][-1]} s")
+                first = [
+                    next((s for s, a in zip(run["seconds"], run["test_accuracy"]) if a >= goal), None)
+                    for run in (theirs, ours)
+                ]
+                print(
+                    f"  seed {ours['seed']}: {goal:.2%} reached first by {article} at {first[0]} s "
+                    f"and by the book's network at {first[1]} s; "
+                    f"{article} ends there after {theirs['seconds'][-1]} s"
+                )
             else:
-                print(f"  seed {ours['seed']}: {100 * (ours['final_accuracy'] - theirs['final_accuracy']):.1f} points above {article} in the same seconds")
+                print(
+                    f"  seed {ours['seed']}: {100 * (ours['final_accuracy'] - theirs['final_accuracy']):.1f} points "
+                    f"above {article} in the same seconds"
+                )
 
 
 def processor():
     """The processor's name where the system tells it."""
     cpuinfo = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    names = (
+        [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        if cpuinfo.exists()
+        else []
+    )
     return names[0] if names else platform.processor() or platform.machine()
 
 
@@ -444,18 +555,27 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", choices=list(DATA), action="append", help="one data set only (default: both)")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--record", type=Path, help="write (or add to) this JSON file, which landing.records.load_benchmark reads")
+    parser.add_argument(
+        "--record", type=Path, help="write (or add to) this JSON file, which landing.records.load_benchmark reads"
+    )
     options = parser.parse_args()
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     peaks = {dtype: round(peak_gflops(dtype), 1) for dtype in ("float32", "bfloat16")}
     precision = fastest_precision()
-    record = {"machine": f"{processor()}, {cores} cores, {precision} for the book's networks", "date": str(datetime.date.today()),
-              "versions": {"python": platform.python_version(), "keras": keras.__version__, "tensorflow": tf.__version__},
-              "peak_gflops": peaks, "runs": []}
+    record = {
+        "machine": f"{processor()}, {cores} cores, {precision} for the book's networks",
+        "date": str(datetime.date.today()),
+        "versions": {"python": platform.python_version(), "keras": keras.__version__, "tensorflow": tf.__version__},
+        "peak_gflops": peaks,
+        "runs": [],
+    }
     if options.record and options.record.exists():
         record["runs"] = json.loads(options.record.read_text("utf8"))["runs"]
-    print(f"{record['machine']}; matrix product {peaks['float32']} GFLOP/s in float32, {peaks['bfloat16']} in bfloat16", flush=True)
+    print(
+        f"{record['machine']}; matrix product {peaks['float32']} GFLOP/s in float32, {peaks['bfloat16']} in bfloat16",
+        flush=True,
+    )
     for dataset in options.data or DATA:
         record["runs"] = [run for run in record["runs"] if run["data"] != dataset]
         arrays = DATA[dataset][0]()

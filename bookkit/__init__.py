@@ -9,6 +9,7 @@ environment, commands        set-up and the commands that call all this
 
 This file and `environment` use the standard library alone: they run before anything is installed.
 """
+
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]

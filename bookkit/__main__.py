@@ -1,4 +1,5 @@
 """The one command of the book: `python -m bookkit COMMAND`. The Makefile's targets call it."""
+
 import argparse
 import sys
 from pathlib import Path
@@ -23,15 +24,27 @@ def parser():
     command = commands.add_parser("site", help="build both editions into one static site")
     command.add_argument("--output", type=Path, default=ROOT / "_build" / "site")
     command = commands.add_parser("serve", help="show the built site on this machine")
-    command.add_argument("--port", type=int, default=8000)
-    command = commands.add_parser("run", help="execute a chapter from the top and carry its outputs to the Chinese edition")
+    command.add_argument("--port", default="8000")
+    command = commands.add_parser(
+        "run", help="execute a chapter from the top and carry its outputs to the Chinese edition"
+    )
     command.add_argument("slugs", nargs="+", type=chapter, metavar="CHAPTER")
     command = commands.add_parser("sync", help="carry code and outputs from the English notebooks to the Chinese ones")
     command.add_argument("slugs", nargs="*", type=chapter, metavar="CHAPTER")
-    command.add_argument("--stamp", action="store_true", help="record that the changed English cells were translated again")
-    command.add_argument("--unchanged", nargs="+", default=[], metavar="CELL",
-                         help="with --stamp: cells whose Chinese text was looked at and need not change")
-    commands.add_parser("check", help="text, editions, data and tools: no kernel, no browser, no site; under a minute. Other arguments go to pytest")
+    command.add_argument(
+        "--stamp", action="store_true", help="record that the changed English cells were translated again"
+    )
+    command.add_argument(
+        "--unchanged",
+        nargs="+",
+        default=[],
+        metavar="CELL",
+        help="with --stamp: cells whose Chinese text was looked at and need not change",
+    )
+    commands.add_parser(
+        "check",
+        help="text, editions, data and tools: no kernel, no browser, no site; under a minute. Other arguments go to pytest",
+    )
     command = commands.add_parser("prove", help="execute the chapters that have no valid proof on this machine")
     command.add_argument("slugs", nargs="*", type=chapter, metavar="CHAPTER")
     command = commands.add_parser("test", help="check, prove, and the site in a browser")
@@ -40,6 +53,11 @@ def parser():
     command.add_argument("slugs", nargs="*", type=chapter, metavar="CHAPTER")
     command.add_argument("--timed", action="store_true", help="run the notebooks and list what each section took")
     command.add_argument("--output", type=Path, default=ROOT / "_build" / "course")
+    command = commands.add_parser(
+        "colab",
+        help="run the chapters with the versions that Colab has; --freeze, --python, --reuse: see bookkit/colab.py",
+    )
+    command.add_argument("slugs", nargs="*", type=chapter, metavar="CHAPTER")
     command = commands.add_parser("measure", help="words, cells and longest line of each chapter, beside the limits")
     command.add_argument("slugs", nargs="*", type=chapter, metavar="CHAPTER")
     return result
@@ -50,24 +68,29 @@ def main(arguments=None):
     if arguments is None:
         arguments = sys.argv[1:]
     options, others = parser().parse_known_args(arguments)
-    if others and options.command != "check":
+    if others and options.command not in ("check", "colab"):
         parser().error(f"unknown arguments: {' '.join(others)}")
     if options.command == "environment":
         from bookkit.environment import make_environment
+
         make_environment()
     elif options.command == "site":
         from bookkit.build import build
+
         build(options.output)
     elif options.command == "serve":
         from bookkit.serve import serve
+
         serve(options.port)
     elif options.command == "run":
         from bookkit.run import run
+
         for slug in options.slugs:
             run(slug)
     elif options.command == "sync":
         from bookkit.editions import chapters
         from bookkit.sync import stamp, sync
+
         for slug in options.slugs or chapters():
             sync(slug)
             if options.stamp:
@@ -75,12 +98,19 @@ def main(arguments=None):
             print(f"{slug}: both editions are in step")
     elif options.command == "course":
         from bookkit.course import write_course
+
         write_course(options.slugs, options.output, options.timed)
+    elif options.command == "colab":
+        from bookkit.colab import main as run_colab
+
+        return run_colab([*options.slugs, *others])
     elif options.command == "measure":
         from bookkit.measure import measure
+
         return measure(options.slugs)
     else:
         from bookkit import testing
+
         if options.command == "check":
             return testing.check(others)
         if options.command == "prove":

@@ -3,6 +3,7 @@
 The editions are built side by side into a fresh folder; only when both have come out without a warning does it
 replace the previous site, so that a failed build leaves the last good site as it was.
 """
+
 import copy
 import os
 import shutil
@@ -32,8 +33,11 @@ def edition_contents(contents, language):
     prefix = f"book/{language}/"
     parts = []
     for part in contents["parts"]:
-        chapters = [{**chapter, "file": chapter["file"].removeprefix(prefix)} for chapter in part["chapters"]
-                    if chapter["file"].startswith(prefix) and not chapter["file"].endswith("/index")]
+        chapters = [
+            {**chapter, "file": chapter["file"].removeprefix(prefix)}
+            for chapter in part["chapters"]
+            if chapter["file"].startswith(prefix) and not chapter["file"].endswith("/index")
+        ]
         if chapters:
             parts.append({**part, "chapters": chapters})
     return {"format": contents["format"], "root": "index", "parts": parts}
@@ -63,10 +67,30 @@ def start_edition(language, work, base, contents, book):
     configuration, table = folder / "_config.yml", folder / "_toc.yml"
     configuration.write_text(yaml.safe_dump(edition_configuration(base, language), allow_unicode=True), "utf8")
     table.write_text(yaml.safe_dump(edition_contents(contents, language), allow_unicode=True, sort_keys=False), "utf8")
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(book / language), "--config", str(configuration),
-               "--toc", str(table), "--path-output", str(folder), "-W", "--keep-going", "-q"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf8",
-                            env={**os.environ, "PYTHONUTF8": "1"})
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(book / language),
+        "--config",
+        str(configuration),
+        "--toc",
+        str(table),
+        "--path-output",
+        str(folder),
+        "-W",
+        "--keep-going",
+        "-q",
+    ]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf8",
+        env={**os.environ, "PYTHONUTF8": "1"},
+    )
 
 
 def finish_not_found_page(site, path):
@@ -97,12 +121,16 @@ def build(output):
         if failed:
             sys.exit("The site was not built: mend the warnings above. The previous site, if any, is untouched.")
         for language in LANGUAGES:
-            shutil.copytree(work / language / "_build" / "html", site / language, ignore=shutil.ignore_patterns(".buildinfo", "*.inv"))
+            shutil.copytree(
+                work / language / "_build" / "html",
+                site / language,
+                ignore=shutil.ignore_patterns(".buildinfo", "*.inv"),
+            )
         for page in site.glob("*/*.html"):
             page.write_text(repository.open_in_colab_from(page.read_text("utf8"), settings), "utf8")
         shutil.copytree(ROOT / "book" / "cover", site, dirs_exist_ok=True)
         finish_not_found_page(site, urlsplit(base["html"]["baseurl"]).path or "/")
-        (site / ".nojekyll").touch()       # otherwise GitHub Pages drops the _static folders
+        (site / ".nojekyll").touch()  # otherwise GitHub Pages drops the _static folders
         if output.exists():
             output.rename(work / "previous")
         site.rename(output)

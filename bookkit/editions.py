@@ -1,8 +1,9 @@
 """The two editions: their languages, their chapters and pages, and how to tell which edition a page belongs to."""
+
 from bookkit import BOOK
 
 LANGUAGES = ("en", "zh")
-LANGUAGE_TAGS = {"en": "en", "zh": "zh-CN"}     # BCP 47, for `lang` and `hreflang`
+LANGUAGE_TAGS = {"en": "en", "zh": "zh-CN"}  # BCP 47, for `lang` and `hreflang`
 
 
 def edition_of(config, docname):

@@ -3,6 +3,7 @@
 Nothing is done when the environment is complete for the present requirements. A broken attempt is marked as such and
 finished by the next one.
 """
+
 import hashlib
 import shutil
 import subprocess
@@ -20,8 +21,10 @@ REQUIREMENT_FILES = ("requirements.txt", "constraints.txt", "pyproject.toml")
 def check_python(version):
     """Exit with advice if a Python of this (major, minor) version cannot run the book."""
     if not OLDEST <= version <= NEWEST:
-        sys.exit("The book needs Python 3.11, 3.12 or 3.13, and this is Python {}.{}.\n"
-                 "Name another one: make site PYTHON=python3.12".format(*version))
+        sys.exit(
+            "The book needs Python 3.11, 3.12 or 3.13, and this is Python {}.{}.\n"
+            "Name another one: make site PYTHON=python3.12".format(*version)
+        )
 
 
 def wanted():
@@ -48,9 +51,19 @@ def make_environment():
     print("Installing the book's environment into .venv (once; about two minutes) ...", flush=True)
     STAMP.unlink(missing_ok=True)
     venv.EnvBuilder(with_pip=True, clear=not environment_python().exists()).create(ENVIRONMENT)
-    command = [str(environment_python()), "-m", "pip", "install", "--disable-pip-version-check", "--quiet",
-               "--requirement", "requirements.txt"]
+    command = [
+        str(environment_python()),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--quiet",
+        "--requirement",
+        "requirements.txt",
+    ]
     if subprocess.run(command, cwd=ROOT).returncode:
-        sys.exit("\nThe installation did not finish; pip's message is above. It needs a network (or a package mirror that pip\n"
-                 "is set up for) this one time. Run the same command again: it goes on from what is there.")
+        sys.exit(
+            "\nThe installation did not finish; pip's message is above. It needs a network (or a package mirror that pip\n"
+            "is set up for) this one time. Run the same command again: it goes on from what is there."
+        )
     STAMP.write_text(wanted())

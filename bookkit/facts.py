@@ -1,4 +1,5 @@
 """What a chapter costs and holds, read from its committed notebook: for the status page, the course files and the tests."""
+
 import ast
 import re
 from typing import NamedTuple
@@ -11,12 +12,13 @@ from bookkit.places import source_of
 REPORT = re.compile(r"(\d+) s since the set-up cell, peak memory ([\d,]+) MB, (\d+) CPU cores")
 # The lines that the loaders of `landing.data` print: what: training + test examples, where from.
 DATA_LINE = re.compile(r"^[^\n:]+: [\d,]+ \+ [\d,]+ .+$", re.M)
-SOLUTION = re.compile(r"ex\d+-solution")                       # the id of a code cell
-STUB = re.compile(r"^```python\n(.*?)^```\s*", re.S | re.M)    # in an exercise's task
+SOLUTION = re.compile(r"ex\d+-solution")  # the id of a code cell
+STUB = re.compile(r"^```python\n(.*?)^```\s*", re.S | re.M)  # in an exercise's task
 
 
 class ChapterFacts(NamedTuple):
     """`seconds` and `megabytes` are those of the committed run; `data` the loaders' lines; the rest are counts."""
+
     seconds: int
     megabytes: int
     cores: int
@@ -59,7 +61,9 @@ def exercises(cells):
         elif SOLUTION.fullmatch(cell["id"]):
             stubs = STUB.findall(source_of(task))
             if len(stubs) != 1:
-                raise ValueError(f"the task {task['id']} has {len(stubs)} Python blocks; it ends with one, the stub of {cell['id']}")
+                raise ValueError(
+                    f"the task {task['id']} has {len(stubs)} Python blocks; it ends with one, the stub of {cell['id']}"
+                )
             yield cell, task, stubs[0].rstrip("\n")
 
 

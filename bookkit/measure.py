@@ -1,4 +1,5 @@
 """How long a chapter is, beside the limits of one sitting: words of reading, code cells, the longest line and cell."""
+
 import re
 
 from bookkit.editions import chapters, read_notebook

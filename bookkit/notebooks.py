@@ -3,6 +3,7 @@
 A pytest plugin (`conftest.py` loads it). The Chinese notebooks are shown equal to the English ones by other tests, so
 only English ones are executed.
 """
+
 import base64
 import functools
 import io
@@ -75,7 +76,9 @@ class BookCell(IPyNbCell):
             difference = picture_difference(*pair)
             if difference > PICTURE_TOLERANCE:
                 self.comparison_traceback.append(
-                    f"picture {number} differs from the stored one: root mean square {difference:.2f} of 255, at most {PICTURE_TOLERANCE} allowed")
+                    f"picture {number} differs from the stored one: root mean square {difference:.2f} of 255, "
+                    f"at most {PICTURE_TOLERANCE} allowed"
+                )
                 return False
         return True
 
@@ -107,7 +110,11 @@ class BookNotebook(IPyNbFile):
         self.expected = []
         self.compare_outputs = self.compared
         for cell in super().collect():
-            yield self.expect(BookCell.from_parent(self, name=cell.cell.id, cell_num=cell.cell_num, cell=cell.cell, options=cell.options))
+            yield self.expect(
+                BookCell.from_parent(
+                    self, name=cell.cell.id, cell_num=cell.cell_num, cell=cell.cell, options=cell.options
+                )
+            )
         for trial in trials.collect_trials(self):
             yield self.expect(trial)
 
@@ -157,13 +164,6 @@ def pytest_runtest_makereport(item, call):
     if isinstance(item.parent, BookNotebook):
         item.parent.note(item, report)
     return report
-
-
-def pytest_collection_modifyitems(items):
-    """Tell pytest-xdist (--dist=loadgroup) what belongs together: a notebook, a file of tests, all tests of the one built site."""
-    for item in items:
-        group = "site" if "site" in getattr(item, "fixturenames", ()) else item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -4,6 +4,7 @@ The book's data files point to places by targets: `backprop#factor-check` is the
 `backprop`, `faq#what-is-a-large-model` an entry of a page that is made from data, `resources` a whole page.
 On the site a code cell has the address `#cell-<id>`; a Markdown cell is reached by the heading above it.
 """
+
 import json
 import re
 from functools import cached_property
@@ -18,6 +19,7 @@ HEADING = re.compile(r"^(#{1,4}) +(.+?)\s*$", re.M)
 
 class Place(NamedTuple):
     """Where a target lies in one edition: page, address within it ("" for the page itself), and how to name it."""
+
     slug: str
     anchor: str
     title: str
@@ -53,8 +55,13 @@ class Places:
     @cached_property
     def titles(self):
         """{edition: {slug: text of the page's first heading}}"""
-        return {edition: {slug: HEADING.search(page if isinstance(page, str) else source_of(page[0]))[2] for slug, page in pages.items()}
-                for edition, pages in self.pages.items()}
+        return {
+            edition: {
+                slug: HEADING.search(page if isinstance(page, str) else source_of(page[0]))[2]
+                for slug, page in pages.items()
+            }
+            for edition, pages in self.pages.items()
+        }
 
     def find(self, edition, target):
         """Return the Place of a target in an edition.
@@ -76,6 +83,11 @@ class Places:
                 heading = first or heading
                 anchor = f"cell-{name}" if cell["cell_type"] == "code" else default_slugify(heading) if heading else ""
                 section = re.sub(r"[`*]", "", heading) if heading else ""
-                return Place(slug, anchor, f"{title}{': ' if edition == 'en' else '：'}{section}" if section else title, cell["cell_type"] == "code")
+                return Place(
+                    slug,
+                    anchor,
+                    f"{title}{': ' if edition == 'en' else '：'}{section}" if section else title,
+                    cell["cell_type"] == "code",
+                )
             heading = next((text for level, text in reversed(headings) if len(level) > 1), heading)
         raise KeyError(f"{target}: the chapter has no cell of this id")

@@ -7,6 +7,7 @@ can change the result; a chapter whose ingredients differ from all records, or w
 Prose is no ingredient. What the run itself used (modules of `landing`, installed packages) is read from the kernel at
 its end, so that a change of one package or of one loader concerns the chapters that import it, and no other.
 """
+
 import datetime
 import functools
 import hashlib
@@ -26,24 +27,38 @@ import platformdirs
 from bookkit import ROOT
 from bookkit.facts import STUB, python_of
 
-DAYS = 10                       # how long a proof holds
-DRAWN = 2                       # proved chapters that are executed again all the same
-PROVER = ("notebooks.py", "trials.py", "proof.py", "facts.py")          # of this package: what decides that a run is green
+DAYS = 10  # how long a proof holds
+DRAWN = 2  # proved chapters that are executed again all the same
+PROVER = ("notebooks.py", "trials.py", "proof.py", "facts.py")  # of this package: what decides that a run is green
 PROVING_PACKAGES = ("nbval", "pytest", "nbformat", "ipykernel", "jupyter_client")
 # What oneDNN, XLA and NumPy choose their code by.
-INSTRUCTION_SETS = ("sse4_1", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "asimd", "sve", "bf16")
+INSTRUCTION_SETS = (
+    "sse4_1",
+    "avx",
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx512_fp16",
+    "amx_tile",
+    "asimd",
+    "sve",
+    "bf16",
+)
 PROVENANCE = re.compile(r"^(?:MNIST|CIFAR-10): .*from the BOOK_DATA folder.*$", re.M)
 IMPORT = re.compile(r"^\s*(?:import|from)\s+(\w+)", re.M)
 
 
 class Proof(NamedTuple):
     """One record: the chapter, when and in how many seconds it was executed, and the digests of what decided the result."""
+
     slug: str
     written: datetime.datetime
     seconds: float
-    ingredients: dict       # {name: digest}, known before the run
-    files: dict             # {path below the folder of `landing`: digest}, loaded by the run
-    packages: dict          # {distribution: version}, loaded by the run
+    ingredients: dict  # {name: digest}, known before the run
+    files: dict  # {path below the folder of `landing`: digest}, loaded by the run
+    packages: dict  # {distribution: version}, loaded by the run
 
 
 def store():
@@ -67,7 +82,7 @@ def processor_class():
     flags = set()
     try:
         text = Path("/proc/cpuinfo").read_text()
-    except OSError:     # not Linux: the processor's name stands for its abilities
+    except OSError:  # not Linux: the processor's name stands for its abilities
         return f"{platform.system()} {platform.machine()} {platform.processor()}"
     for line in text.splitlines():
         if line.startswith(("flags", "Features")):
@@ -78,7 +93,11 @@ def processor_class():
 
 def full_data_named_by(cells):
     """Return the loaders' lines about full data sets in a notebook's committed outputs."""
-    return set(PROVENANCE.findall("\n".join(output.get("text", "") for cell in cells if cell.cell_type == "code" for output in cell.outputs)))
+    return set(
+        PROVENANCE.findall(
+            "\n".join(output.get("text", "") for cell in cells if cell.cell_type == "code" for output in cell.outputs)
+        )
+    )
 
 
 @functools.cache
@@ -103,8 +122,11 @@ def ingredients(path):
         "stubs": digest([STUB.findall(cell.source) for cell in cells if cell.cell_type == "markdown"]),
         "planted bugs": digest(bugs.read_bytes() if bugs.exists() else b""),
         "data": data_digest(full) if full else "packaged",
-        "prover": digest(*((here / name).read_bytes() for name in PROVER), (ROOT / "tests" / "nbval_sanitize.cfg").read_bytes(),
-                         [importlib.metadata.version(name) for name in PROVING_PACKAGES]),
+        "prover": digest(
+            *((here / name).read_bytes() for name in PROVER),
+            (ROOT / "tests" / "nbval_sanitize.cfg").read_bytes(),
+            [importlib.metadata.version(name) for name in PROVING_PACKAGES],
+        ),
         "python": ".".join(platform.python_version_tuple()[:2]),
         "processor": processor_class(),
     }
@@ -124,7 +146,11 @@ def files_of(modules):
     for name in modules:
         place = folder.joinpath(*name.split(".")[1:])
         if place.is_dir():
-            found.update(file for file in place.iterdir() if file.is_file() and (file.suffix != ".py" or file.name == "__init__.py"))
+            found.update(
+                file
+                for file in place.iterdir()
+                if file.is_file() and (file.suffix != ".py" or file.name == "__init__.py")
+            )
         elif place.with_suffix(".py").exists():
             found.add(place.with_suffix(".py"))
     return {file.relative_to(folder).as_posix(): digest(file.read_bytes()) for file in sorted(found)}
@@ -172,9 +198,14 @@ def write(path, modules, seconds):
     cells = nbformat.read(path, as_version=4).cells
     source = "\n".join(python_of(cell.source) for cell in cells if cell.cell_type == "code")
     static = ingredients(path)
-    record = {"slug": path.stem, "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "seconds": round(seconds, 1),
-              "ingredients": static, "files": files_of(name for name in modules if name.partition(".")[0] == "landing"),
-              "packages": packages_of(modules, source)}
+    record = {
+        "slug": path.stem,
+        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "ingredients": static,
+        "files": files_of(name for name in modules if name.partition(".")[0] == "landing"),
+        "packages": packages_of(modules, source),
+    }
     place = place_of(path.stem, static)
     place.parent.mkdir(parents=True, exist_ok=True)
     temporary = place.with_name(f".{uuid.uuid4().hex}.part")
@@ -205,7 +236,14 @@ def changed(proof, static):
     """Return the names of the ingredients of a proof that are not what they were."""
     names = [name for name in static if proof.ingredients.get(name) != static[name]]
     modules = [re.sub(r"/__init__\.py$|\.py$", "", name) for name in proof.files]
-    if files_of(f"landing.{name.replace('/', '.')}" if name != "__init__" else "landing" for name in modules if "." not in name) != proof.files:
+    if (
+        files_of(
+            f"landing.{name.replace('/', '.')}" if name != "__init__" else "landing"
+            for name in modules
+            if "." not in name
+        )
+        != proof.files
+    ):
         names.append("landing")
     for name, version in proof.packages.items():
         try:

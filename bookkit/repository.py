@@ -10,6 +10,7 @@ built from them (site, course files, the branch that the Colab buttons open) get
     python -m bookkit.repository      write this machine's address into the set-up cells of all notebooks (the workflow
                                       does so on the branch for Colab)
 """
+
 import copy
 import os
 import re
@@ -25,9 +26,9 @@ from bookkit import ROOT
 from bookkit.editions import LANGUAGES
 
 PACKAGE = "landing-large-models"
-COLAB_BRANCH = "colab"      # where the workflow puts the notebooks with a fork's own address
+COLAB_BRANCH = "colab"  # where the workflow puts the notebooks with a fork's own address
 QUESTION = "Address of the repository that this notebook is from: "
-IMPORTED_AS = {"pyyaml": "yaml"}    # packages whose module has another name than theirs
+IMPORTED_AS = {"pyyaml": "yaml"}  # packages whose module has another name than theirs
 IMPORT = re.compile(r"^\s*(?:import|from)\s+([\w.]+(?:\s*,\s*[\w.]+)*)", re.M)
 SET_UP = re.compile(r'\Aimport sys\n\n?if "google\.colab" in sys\.modules:\n(?: {4}.*\n)+')
 REQUIREMENT_NAME = re.compile(r"[\w.-]*\w")
@@ -37,6 +38,7 @@ WHOLE_LINK = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)" + LOCAL_PAGE)
 
 
 # The addresses ---------------------------------------------------------------------------------------------------------
+
 
 def read_settings(root=ROOT):
     """Return the contents of _config.yml."""
@@ -50,7 +52,9 @@ def committed_address(settings):
     """
     address = (settings["repository"].get("url") or "").rstrip("/").removesuffix(".git")
     if address and not re.fullmatch(r"https?://[^/\s]+(/[\w.-]+){2,}", address):
-        raise ValueError(f"_config.yml: repository: url is {address!r}, which is not like https://github.com/owner/name")
+        raise ValueError(
+            f"_config.yml: repository: url is {address!r}, which is not like https://github.com/owner/name"
+        )
     return address
 
 
@@ -99,24 +103,37 @@ def configuration(settings, environment=os.environ):
     complete["repository"]["url"] = address
     for button in ("use_repository_button", "use_issues_button", "use_edit_page_button"):
         complete["html"][button] = bool(address)
-    if urlsplit(address).netloc == "github.com":      # Colab opens no other
-        complete["launch_buttons"] = {"colab_url": "https://colab.research.google.com", "notebook_interface": "jupyterlab"}
+    if urlsplit(address).netloc == "github.com":  # Colab opens no other
+        complete["launch_buttons"] = {
+            "colab_url": "https://colab.research.google.com",
+            "notebook_interface": "jupyterlab",
+        }
     return complete
 
 
 # The set-up cells ------------------------------------------------------------------------------------------------------
 
+
 def extras(root=ROOT):
     """Return the extras in pyproject.toml: a dict from name to the set of modules that it brings."""
     groups = tomllib.loads((root / "pyproject.toml").read_text("utf8"))["project"]["optional-dependencies"]
-    names = {extra: [REQUIREMENT_NAME.match(entry)[0].lower() for entry in entries] for extra, entries in groups.items()}
-    return {extra: {IMPORTED_AS.get(name, name.replace("-", "_")) for name in entries} for extra, entries in names.items()}
+    names = {
+        extra: [REQUIREMENT_NAME.match(entry)[0].lower() for entry in entries] for extra, entries in groups.items()
+    }
+    return {
+        extra: {IMPORTED_AS.get(name, name.replace("-", "_")) for name in entries} for extra, entries in names.items()
+    }
 
 
 def imported_modules(notebook):
     """Return the first names of all modules that a notebook's code imports, in programs that it writes as well."""
-    found = [name.strip() for cell in notebook.cells if cell.cell_type == "code"
-             for names in IMPORT.findall(cell.source) for name in names.split(",")]
+    found = [
+        name.strip()
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for names in IMPORT.findall(cell.source)
+        for name in names.split(",")
+    ]
     return {name.partition(".")[0] for name in found}
 
 
@@ -154,7 +171,7 @@ def with_set_up(notebook, address, root=ROOT):
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.id == "setup":
             lines = set_up_lines(extras_needed(notebook, root), address)
-            cell.source = SET_UP.sub(lambda _: lines, cell.source + "\n").removesuffix("\n")
+            cell.source = SET_UP.sub(lambda _, lines=lines: lines, cell.source + "\n").removesuffix("\n")
     return notebook
 
 
@@ -164,6 +181,7 @@ def without_set_up(source):
 
 
 # What is made from the notebooks ---------------------------------------------------------------------------------------
+
 
 def link_to_site(text, edition, site):
     """Return Markdown whose links to pages of the book lead to the published site, or are plain words if `site` is ""."""

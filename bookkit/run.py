@@ -1,4 +1,5 @@
 """Execute a chapter from the top, in place, and carry its outputs to the Chinese edition."""
+
 import os
 import sys
 import uuid
@@ -11,7 +12,7 @@ from bookkit import BOOK, ROOT
 from bookkit.notebooks import PICTURE_TOLERANCE, picture_difference, pictures_of
 from bookkit.sync import sync
 
-SECONDS = 900       # for one cell
+SECONDS = 900  # for one cell
 
 
 def keep_pictures(cells, before):
@@ -34,8 +35,17 @@ def run(slug, book=BOOK):
     path = book / "en" / f"{slug}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     before = {cell.id: pictures_of(cell.outputs) for cell in notebook.cells if cell.cell_type == "code"}
+    # As `make` does: quiet TensorFlow, and no graphics card.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
-    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", record_timing=False, resources={"metadata": {"path": str(path.parent)}})
+    client = NotebookClient(
+        notebook,
+        timeout=SECONDS,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
     try:
         client.execute()
     except CellExecutionError as error:

@@ -7,6 +7,7 @@ processor and drivers, which is no result.
 Each Chinese Markdown cell carries a stamp: the digests of the English text that it renders and of its own. A changed
 English cell is red in the tests until the Chinese one was looked at and stamped again.
 """
+
 import hashlib
 import re
 import sys
@@ -15,9 +16,14 @@ import nbformat
 
 from bookkit import BOOK, repository
 
-METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"}}
-START_UP = re.compile(r"absl::InitializeLog|cudart_stub\.cc|cpu_feature_guard\.cc|port\.cc:\d+\] oneDNN|^To enable the following instructions")
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+START_UP = re.compile(
+    r"absl::InitializeLog|cudart_stub\.cc|cuda_platform\.cc|cpu_feature_guard\.cc|port\.cc:\d+\] oneDNN"
+    r"|^To enable the following instructions"
+)
 
 
 def tidy(notebook, address):
@@ -31,7 +37,9 @@ def tidy(notebook, address):
         for output in cell.outputs:
             if output.get("name") == "stderr":
                 output.text = "".join(line for line in output.text.splitlines(True) if not START_UP.search(line))
-        cell.outputs = join_streams([output for output in cell.outputs if output.get("name") != "stderr" or output.text])
+        cell.outputs = join_streams(
+            [output for output in cell.outputs if output.get("name") != "stderr" or output.text]
+        )
     return notebook
 
 
@@ -58,13 +66,17 @@ def carry(english, chinese):
     kept = {cell.id for cell in english.cells}
     alone = [cell.id for cell in chinese.cells if cell.id not in kept]
     if alone:
-        raise ValueError(f"the Chinese notebook alone has the cells {', '.join(alone)}: remove them there, or write them in English")
+        raise ValueError(
+            f"the Chinese notebook alone has the cells {', '.join(alone)}: remove them there, or write them in English"
+        )
     cells = []
     for cell in english.cells:
         if cell.cell_type == "markdown":
             text = nbformat.from_dict(own[cell.id])
             stamped = text.metadata.get("translation")
-            if stamped and stamped["of"] == short_digest(cell.source):      # a better Chinese sentence for the same English one
+            if stamped and stamped["of"] == short_digest(
+                cell.source
+            ):  # a better Chinese sentence for the same English one
                 stamped["text"] = short_digest(text.source)
             cells.append(text)
             continue
@@ -122,10 +134,14 @@ def stamp(slug, unchanged=(), book=BOOK):
     Exits, and stamps nothing, if an English cell has changed and the Chinese one has not, unless `unchanged` names it.
     """
     english, chinese = (nbformat.read(book / language / f"{slug}.ipynb", as_version=4) for language in ("en", "zh"))
-    refused = [name for name, state in out_of_step(english, chinese).items() if state == "same text" and name not in unchanged]
+    refused = [
+        name for name, state in out_of_step(english, chinese).items() if state == "same text" and name not in unchanged
+    ]
     if refused:
-        sys.exit(f"{slug}: the English cells {', '.join(refused)} have changed and the Chinese ones have not. Translate them, or, where the "
-                 f"Chinese text still says the same: python -m bookkit sync {slug} --stamp --unchanged {' '.join(refused)}")
+        sys.exit(
+            f"{slug}: the English cells {', '.join(refused)} have changed and the Chinese ones have not. Translate them, or, where the "
+            f"Chinese text still says the same: python -m bookkit sync {slug} --stamp --unchanged {' '.join(refused)}"
+        )
     texts = {cell.id: cell.source for cell in english.cells if cell.cell_type == "markdown"}
     for cell in chinese.cells:
         if cell.id in texts:

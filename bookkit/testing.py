@@ -2,14 +2,15 @@
 
 Everything is an ordinary pytest run; `python -m pytest` runs all of it one after another, proofs or not.
 """
+
 import os
 import subprocess
 import sys
 import time
 
 from bookkit import BOOK, ROOT, proof
-from bookkit.editions import chapters
-from bookkit.facts import settings
+from bookkit.editions import chapters, read_notebook
+from bookkit.facts import chapter_facts, settings
 
 QUICK = ("tests/text", "tests/package", "tests/kit")
 # Measure time, or start servers that must answer in time: nothing runs beside them.
@@ -24,7 +25,7 @@ def path_of(slug):
 
 def run_pytest(*arguments, side_by_side=False):
     """Run pytest in a process of its own; return its exit status, 0 also where nothing was collected."""
-    beside = ["--numprocesses=2", "--dist=loadgroup"] if side_by_side else []
+    beside = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"] if side_by_side else []
     command = [sys.executable, "-m", "pytest", *beside, *(str(argument) for argument in arguments)]
     status = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONUTF8": "1"}).returncode
     return 0 if status == NOTHING_COLLECTED else status
@@ -48,19 +49,28 @@ def commit():
     return found.stdout.strip() if not found.returncode else ""
 
 
-def plan(slugs, everything=False):
-    """Return ({slug: why it is executed}, {slug: Proof} of those that are not)."""
+def plan(slugs, everything=False, draw=True):
+    """Return ({slug: why it is executed}, {slug: Proof} of those that are not).
+
+    `draw`: the commit chooses proved chapters that are executed again all the same.
+    """
     examined = {slug: proof.examine(path_of(slug)) for slug in slugs}
     proved = {slug: found for slug, (found, _) in examined.items() if found}
     if everything:
         return {slug: "all were asked for" for slug in slugs}, {}
     reasons = {slug: why for slug, (found, why) in examined.items() if not found}
-    reasons.update((slug, "proved, and drawn to be executed again") for slug in proof.draw(proved, commit()))
+    if draw:
+        reasons.update((slug, "proved, and drawn to be executed again") for slug in proof.draw(proved, commit()))
     return reasons, {slug: found for slug, found in proved.items() if slug not in reasons}
 
 
 def parts(slugs):
-    """Return the notebooks that may share the processor, and those that measure time and run alone."""
+    """Return the notebooks that may share the processor, and those that measure time and run alone.
+
+    The longest first (as its committed run says), so that none is left to one of two processes at the end.
+    """
+    seconds = {slug: chapter_facts(read_notebook("en", slug).cells).seconds for slug in slugs}
+    slugs = sorted(slugs, key=seconds.get, reverse=True)
     alone = [slug for slug in slugs if settings(slug).get("alone")]
     return [path_of(slug) for slug in slugs if slug not in alone], [path_of(slug) for slug in alone]
 
@@ -71,7 +81,9 @@ def summary(reasons, proved, before):
     for slug, why in sorted(reasons.items()):
         found, missing = proof.examine(path_of(slug))
         fresh = found is not None and found.written.timestamp() >= before - 1
-        print(f"  {slug:20} {f'green in {found.seconds:.0f} s' if fresh else f'NOT PROVED ({missing or chr(45)})'}; {why}")
+        print(
+            f"  {slug:20} {f'green in {found.seconds:.0f} s' if fresh else f'NOT PROVED ({missing or chr(45)})'}; {why}"
+        )
     if proved:
         print("Chapters proved before, and not executed now:")
     for slug, found in sorted(proved.items()):
@@ -83,8 +95,7 @@ def prove(slugs=()):
     full_data()
     proof.forget_old()
     before = time.time()
-    reasons, proved = plan(slugs or chapters())
-    reasons = {slug: why for slug, why in reasons.items() if not why.startswith("proved")} if slugs else reasons
+    reasons, proved = plan(slugs or chapters(), draw=False)
     shared, alone = parts(reasons)
     status = (run_pytest(*shared, side_by_side=True) if shared else 0) | (run_pytest(*alone) if alone else 0)
     summary(reasons, proved, before)
@@ -98,7 +109,9 @@ def test(everything=False):
     before = time.time()
     reasons, proved = plan(chapters(), everything)
     shared, alone = parts(reasons)
-    status = run_pytest("tests", *(f"--ignore={path}" for path in ALONE), *shared, side_by_side=True)
+    # In this order: what takes long before what takes seconds.
+    folders = ["tests/site", "tests/course", "tests/kit", "tests/package", "tests/text", "tests/notebooks"]
+    status = run_pytest(*shared, *folders, *(f"--ignore={path}" for path in ALONE), side_by_side=True)
     status |= run_pytest(*ALONE, *alone)
     summary(reasons, proved, before)
     return status

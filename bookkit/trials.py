@@ -12,6 +12,7 @@ exercise's stub (the Python block in its task) and the mutations in the chapter'
 Where only a stub is tried, the runs as it stands are left out: the notebook has just passed that check, and the stub
 must fail for want of an answer.
 """
+
 import json
 import re
 from queue import Empty
@@ -25,12 +26,20 @@ from bookkit.facts import exercises
 
 SECONDS = 300
 # What must not be the reason why a stub fails: something of the notebook is missing, not the answer.
-UNRELATED = ("NameError", "SyntaxError", "OSError", "FileNotFoundError", "ModuleNotFoundError", "ConnectionRefusedError", "PermissionError")
+UNRELATED = (
+    "NameError",
+    "SyntaxError",
+    "OSError",
+    "FileNotFoundError",
+    "ModuleNotFoundError",
+    "ConnectionRefusedError",
+    "PermissionError",
+)
 
 # Runs in the kernel. `trials` is a list of lists of (cell id, source); `before` and `after` are such lists.
 # Each trial gets copies of the notebook's containers, small arrays and random generators, and Keras models get their
 # weights back after it; other objects are shared, and the last unchanged run tells whether one of them was spoilt.
-IN_KERNEL = '''
+IN_KERNEL = """
 def _trials(before, trials, after):
     import contextlib, copy, io, json, sys
     import numpy as np
@@ -67,7 +76,7 @@ def _trials(before, trials, after):
         if "matplotlib.pyplot" in sys.modules:
             sys.modules["matplotlib.pyplot"].close("all")
     print("TRIALS" + json.dumps(results))
-'''
+"""
 
 
 def bugs_of(slug, book=BOOK):
@@ -109,9 +118,9 @@ class Group:
         """`code` is {cell id: source} of the chapter's code cells in their order."""
         self.slug, self.cell = slug, entry["cell"]
         order = list(code)
-        after_it = order[order.index(self.cell):]
+        after_it = order[order.index(self.cell) :]
         self.until = entry.get("until") or next(name for name in after_it if "assert" in code[name])
-        self.cells = [(name, code[name]) for name in after_it[:after_it.index(self.until) + 1]]
+        self.cells = [(name, code[name]) for name in after_it[: after_it.index(self.until) + 1]]
         self.before, self.after = ([(name, code[name]) for name in entry.get(side, [])] for side in ("before", "after"))
         self.changes = []
 
@@ -133,11 +142,19 @@ def groups_of(slug, cells, bugs):
         if key not in groups:
             groups[key] = Group(slug, code, entry)
         source = code[entry["cell"]]
-        if "change" not in entry:       # it only says what the exercise's stub needs around it
+        if "change" not in entry:  # it only says what the exercise's stub needs around it
             continue
         if source.count(entry["change"]) != 1:
-            raise ValueError(f"bugs.yml of {slug}, {entry['cell']}: {entry['change']!r} occurs {source.count(entry['change'])} times")
-        groups[key].changes.append((f"{entry['change']} -> {entry['to']}", source.replace(entry["change"], entry["to"]), "survives" not in entry))
+            raise ValueError(
+                f"bugs.yml of {slug}, {entry['cell']}: {entry['change']!r} occurs {source.count(entry['change'])} times"
+            )
+        groups[key].changes.append(
+            (
+                f"{entry['change']} -> {entry['to']}",
+                source.replace(entry["change"], entry["to"]),
+                "survives" not in entry,
+            )
+        )
     for solution, _, stub in exercises(cells):
         name, check = solution.id, solution.id.replace("solution", "check")
         group = next((group for group in groups.values() if (group.cell, group.until) == (name, check)), None)
@@ -167,20 +184,26 @@ class Trial(pytest.Item):
         if planted:
             first, last = results.pop(0), results.pop()
             assert not first, f"{group.cell} to {group.until} do not pass as they stand, at the notebook's end: {first}"
-            assert not last, f"{group.cell} to {group.until} no longer pass as they stand: a trial has changed what they share ({last})"
+            assert not last, (
+                f"{group.cell} to {group.until} no longer pass as they stand: a trial has changed what they share ({last})"
+            )
         faults, caught = [], 0
         for (change, _, expected), result in zip(group.changes, results, strict=True):
             if result.startswith(("NameError", "SyntaxError")):
                 faults.append(f"the change is no mutation, it does not run ({result}): {change}")
-            if expected is None:        # a stub
+            if expected is None:  # a stub
                 if not result or result.startswith(UNRELATED):
                     faults.append(f"the stub does not fail for want of an answer: {result or 'it passes'}")
                 continue
             caught += bool(result)
             if bool(result) != expected:
-                faults.append(f"{'not caught' if expected else 'caught, though listed as surviving'} by {group.until}: {change}")
+                faults.append(
+                    f"{'not caught' if expected else 'caught, though listed as surviving'} by {group.until}: {change}"
+                )
         # A property of the report, so that it also reaches the summary from another process of pytest-xdist.
-        self.user_properties.append(("planted bugs", [group.slug, caught, sum(expected is not None for _, _, expected in group.changes)]))
+        self.user_properties.append(
+            ("planted bugs", [group.slug, caught, sum(expected is not None for _, _, expected in group.changes)])
+        )
         assert not faults, f"{group.cell}:\n" + "\n".join(faults)
 
     def repr_failure(self, excinfo, style=None):

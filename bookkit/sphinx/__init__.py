@@ -1,4 +1,5 @@
 """The book's Sphinx extension: plain Markdown made into boxes, pages made from data, two languages, the live demo."""
+
 from bookkit.sphinx import bilingual, live_demo, plain_markdown, reference_pages
 
 

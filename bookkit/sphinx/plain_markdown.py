@@ -3,6 +3,7 @@
 The notebooks hold no directives, so that they read well in JupyterLab, in Colab and on GitHub. On the site,
 `> **Tip.** text` becomes a box, and a paragraph in italics that begins `Figure:` or `图：` becomes a caption.
 """
+
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
@@ -10,18 +11,32 @@ from bookkit.editions import edition_of
 
 # The bold words that open a box, and the class that styles it.
 BOXES = {
-    "note": "note", "tip": "tip", "warning": "warning", "remember": "important", "predict": "predict",
+    "note": "note",
+    "tip": "tip",
+    "warning": "warning",
+    "remember": "important",
+    "predict": "predict",
     "what the documents say": "documents",
-    "说明": "note", "提示": "tip", "注意": "warning", "记住": "important", "先预测": "predict", "原文怎么说": "documents",
+    "说明": "note",
+    "提示": "tip",
+    "注意": "warning",
+    "记住": "important",
+    "先预测": "predict",
+    "原文怎么说": "documents",
 }
 CAPTION_STARTS = ("Figure:", "图：")
-FOLDS = {("en", "solution"): ("Show the solution", "Hide the solution"), ("en", "code"): ("Show the code", "Hide the code"),
-         ("zh", "solution"): ("展开解答", "收起解答"), ("zh", "code"): ("展开代码", "收起代码")}
+FOLDS = {
+    ("en", "solution"): ("Show the solution", "Hide the solution"),
+    ("en", "code"): ("Show the code", "Hide the code"),
+    ("zh", "solution"): ("展开解答", "收起解答"),
+    ("zh", "code"): ("展开代码", "收起代码"),
+}
 END_OF_TITLE = " .:。："
 
 
 class Boxes(SphinxTransform):
     """Replaces a block quote that opens with one of BOXES in bold by an admonition of that title."""
+
     default_priority = 210
 
     def apply(self):
@@ -29,7 +44,7 @@ class Boxes(SphinxTransform):
             if not quote.children or not isinstance(quote[0], nodes.paragraph):
                 continue
             paragraph = quote[0]
-            while paragraph.children and not paragraph[0].astext():     # MyST leaves empty Text nodes
+            while paragraph.children and not paragraph[0].astext():  # MyST leaves empty Text nodes
                 paragraph.pop(0)
             if not paragraph.children or not isinstance(paragraph[0], nodes.strong):
                 continue
@@ -47,6 +62,7 @@ class Boxes(SphinxTransform):
 
 class Captions(SphinxTransform):
     """Marks figure captions (an emphasised paragraph below a figure) so that the style sheet can set them."""
+
     default_priority = 211
 
     def apply(self):
@@ -58,6 +74,7 @@ class Captions(SphinxTransform):
 
 class Folds(SphinxTransform):
     """Labels folded cells in the edition's language: a solution as a solution, anything else as code."""
+
     default_priority = 212
 
     def apply(self):

@@ -1,7 +1,8 @@
 """The small package that the notebooks of "Landing Large Models" import.
 
-It loads data (`landing.data`), the book's own models (`landing.models`) and records (`landing.records`), sets the look of figures (`plt.style.use("landing.book")`) and reports time and memory
-(`landing.run_report()`). It teaches nothing, and importing it starts no TensorFlow.
+It loads data (`landing.data`), the book's own models (`landing.models`) and records (`landing.records`), sets the look
+of figures (`plt.style.use("landing.book")`) and reports time and memory (`landing.run_report()`). It teaches nothing,
+and importing it starts no TensorFlow.
 """
 
 import os

@@ -1,7 +1,9 @@
 """The commands' behaviour when something is missing or wrong: a clear message, and nothing lost."""
+
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +28,11 @@ def test_right_python_is_taken(version):
 
 def copy_project(folder):
     """A copy of what the environment and site commands read, without environment and site."""
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", "_build", "*.egg-info", "__pycache__", ".pytest_cache"))
+    shutil.copytree(
+        ROOT,
+        folder,
+        ignore=shutil.ignore_patterns(".git", ".venv", "_build", "*.egg-info", "__pycache__", ".pytest_cache"),
+    )
     return folder
 
 
@@ -34,7 +40,12 @@ def copy_project(folder):
 def test_installation_without_network_says_so_and_can_be_repeated(tmp_path):
     project = copy_project(tmp_path / "project")
     (project / "requirements.txt").write_text("a-package-that-no-index-has==1.0\n")
-    offline = {"PATH": "/usr/bin:/bin", "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": "/dev/null"}
+    offline = {
+        "PATH": "/usr/bin:/bin",
+        "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+        "PIP_RETRIES": "0",
+        "PIP_CONFIG_FILE": "/dev/null",
+    }
     for _ in range(2):
         result = run(sys.executable, "-m", "bookkit", "environment", cwd=project, env=offline)
         assert result.returncode != 0
@@ -54,6 +65,27 @@ def test_a_folder_in_place_of_the_environment_is_left_alone(tmp_path):
 def test_serving_without_a_site(tmp_path):
     with pytest.raises(SystemExit, match="run `make site` first"):
         serve.make_server(tmp_path, 0)
+
+
+@pytest.mark.parametrize("port", ["99999", "65536", "-1", "abc", "80.5", "", "²"])
+def test_a_port_that_cannot_be_is_named_in_one_line(port):
+    """With or without a site: what is wrong with the command is said first."""
+    result = run(sys.executable, "-m", "bookkit", "serve", f"--port={port}", cwd=ROOT)
+    assert result.returncode == 1 and result.stdout == ""
+    assert (
+        result.stderr
+        == f"There is no port {port!r}: choose one from 1024 to 65535, for example: make serve PORT=8080\n"
+    )
+
+
+@pytest.mark.parametrize("port", ["99999", "abc"])
+def test_make_serve_hands_the_port_on(port):
+    if not shutil.which("make"):
+        pytest.skip("there is no make")
+    result = run(
+        "make", "--no-print-directory", "serve", f"PORT={port}", f"BIN={Path(sys.executable).parent}", cwd=ROOT
+    )
+    assert result.returncode != 0 and f"There is no port {port!r}" in result.stderr and "Traceback" not in result.stderr
 
 
 def test_port_in_use(tmp_path):
@@ -88,6 +120,15 @@ def test_unknown_chapter_is_named(command, capsys):
         main([command, "no-such-chapter"])
     assert stopped.value.code == 2
     assert "there is no chapter no-such-chapter. The chapters are: " in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_site_is_built_in_a_folder_with_spaces_and_chinese_characters(tmp_path):
+    project = copy_project(tmp_path / "我的 书架（a b）" / "大模型 落地")
+    result = run(sys.executable, "-m", "bookkit", "site", cwd=project)
+    assert result.returncode == 0, result.stderr
+    for page in ("index.html", "en/backprop.html", "zh/backprop.html", "zh/_static/mathjax/tex-chtml.js"):
+        assert (project / "_build" / "site" / page).exists(), page
 
 
 def test_unknown_arguments_are_named(capsys):

@@ -2,6 +2,7 @@
 
 A book of one small notebook stands in a temporary folder, and the records go into a temporary cache.
 """
+
 import datetime
 import json
 import os
@@ -22,8 +23,16 @@ TASK = "### 1. Add\n\n*One minute.* Add.\n\nStart from:\n\n```python\nanswer = N
 
 def cells(**changes):
     """The cells of the small notebook; `changes` maps ids to sources."""
-    sources = {"setup": "import time\nfrom landing import models\nvalue = 2", "work": "print(value + 1)", "wait": "time.sleep(0)", "draw": PICTURE.format(1),
-               "task": TASK, "ex1-solution": "answer = 1 + 2", "ex1-check": "assert answer == 3", "run-report": "pass"}
+    sources = {
+        "setup": "import time\nfrom landing import models\nvalue = 2",
+        "work": "print(value + 1)",
+        "wait": "time.sleep(0)",
+        "draw": PICTURE.format(1),
+        "task": TASK,
+        "ex1-solution": "answer = 1 + 2",
+        "ex1-check": "assert answer == 3",
+        "run-report": "pass",
+    }
     sources.update(changes)
     result = []
     for name, source in sources.items():
@@ -40,7 +49,12 @@ def executed(tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=cells())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT / "src"))
-        NotebookClient(notebook, kernel_name="python3", record_timing=False, resources={"metadata": {"path": str(tmp_path_factory.mktemp("run"))}}).execute()
+        NotebookClient(
+            notebook,
+            kernel_name="python3",
+            record_timing=False,
+            resources={"metadata": {"path": str(tmp_path_factory.mktemp("run"))}},
+        ).execute()
     return nbformat.writes(notebook)
 
 
@@ -51,7 +65,9 @@ def book(tmp_path, monkeypatch, executed):
     path = tmp_path / "book" / "en" / "small.ipynb"
     path.parent.mkdir(parents=True)
     (tmp_path / "book" / "chapters" / "small").mkdir(parents=True)
-    (tmp_path / "book" / "chapters" / "small" / "bugs.yml").write_text("- {cell: ex1-solution, change: 1 + 2, to: 1 + 1}\n")
+    (tmp_path / "book" / "chapters" / "small" / "bugs.yml").write_text(
+        "- {cell: ex1-solution, change: 1 + 2, to: 1 + 1}\n"
+    )
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     path.write_text(executed, "utf8")
     return path
@@ -59,8 +75,21 @@ def book(tmp_path, monkeypatch, executed):
 
 def run(path, *arguments):
     """Run the collector on the small notebook as `python -m pytest` does."""
-    command = [sys.executable, "-m", "pytest", "-p", "bookkit.notebooks", "-p", "no:cacheprovider", "--nbval-current-env", "-q", f"--rootdir={path.parents[2]}",
-               "-c", str(path.parents[2] / "pytest.ini"), *(arguments or [str(path)])]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "bookkit.notebooks",
+        "-p",
+        "no:cacheprovider",
+        "--nbval-current-env",
+        "-q",
+        f"--rootdir={path.parents[2]}",
+        "-c",
+        str(path.parents[2] / "pytest.ini"),
+        *(arguments or [str(path)]),
+    ]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf8")
 
 
@@ -112,7 +141,7 @@ def test_what_changes_a_result_unproves_and_prose_does_not(book, monkeypatch):
     book.write_bytes(original.replace(b'"3\\n"', b'"4\\n"'))
     assert why() == "changed since: outputs"
     picture = re.search(rb'"image/png": "[^"]{400}', original).end()
-    book.write_bytes(original[:picture] + b"AAAA" + original[picture + 4:])
+    book.write_bytes(original[:picture] + b"AAAA" + original[picture + 4 :])
     assert why() == "changed since: outputs"
     book.write_bytes(original)
     text = bugs.read_text()
@@ -120,10 +149,9 @@ def test_what_changes_a_result_unproves_and_prose_does_not(book, monkeypatch):
     assert why() == "changed since: planted bugs"
     bugs.write_text(text)
     assert why() == ""
-    for name, value in (("processor_class", "Linux x86_64 avx512f"),):
-        with monkeypatch.context() as patch:
-            patch.setattr(proof, name, lambda: value)
-            assert why() == "changed since: processor"
+    with monkeypatch.context() as patch:
+        patch.setattr(proof, "processor_class", lambda: "Linux x86_64 avx512f")
+        assert why() == "changed since: processor"
     with monkeypatch.context() as patch:
         patch.setattr(proof.platform, "python_version_tuple", lambda: ("3", "99", "0"))
         assert why() == "changed since: python"
@@ -132,10 +160,14 @@ def test_what_changes_a_result_unproves_and_prose_does_not(book, monkeypatch):
         assert why() == "changed since: prover"
     version = proof.importlib.metadata.version
     with monkeypatch.context() as patch:
-        patch.setattr(proof.importlib.metadata, "version", lambda name: "0.0" if name == "matplotlib" else version(name))
+        patch.setattr(
+            proof.importlib.metadata, "version", lambda name: "0.0" if name == "matplotlib" else version(name)
+        )
         assert re.fullmatch(r"changed since: matplotlib \S+ -> 0\.0", why())
     with monkeypatch.context() as patch:
-        patch.setattr(proof.importlib.metadata, "version", lambda name: "0.0" if name == "tensorflow" else version(name))
+        patch.setattr(
+            proof.importlib.metadata, "version", lambda name: "0.0" if name == "tensorflow" else version(name)
+        )
         assert why() == "", "a package that the chapter does not use"
     files_of = proof.files_of
     with monkeypatch.context() as patch:
@@ -145,15 +177,29 @@ def test_what_changes_a_result_unproves_and_prose_does_not(book, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["a cell raises", "an output differs", "a picture differs", "a bug is not caught", "a stub passes"])
+@pytest.mark.parametrize(
+    "fault", ["a cell raises", "an output differs", "a picture differs", "a bug is not caught", "a stub passes"]
+)
 def test_a_red_run_writes_no_record(book, fault):
-    edit(book, **{"a cell raises": {"name": "work", "source": "raise ValueError('red')"}, "an output differs": {"name": "work", "source": "print(value + 2)"},
-                  "a picture differs": {"name": "draw", "source": PICTURE.format(0)}, "a bug is not caught": {"name": "ex1-check", "source": "assert answer > 0"},
-                  "a stub passes": {"name": "task", "source": TASK.replace("None", "3")}}[fault])
+    edit(
+        book,
+        **{
+            "a cell raises": {"name": "work", "source": "raise ValueError('red')"},
+            "an output differs": {"name": "work", "source": "print(value + 2)"},
+            "a picture differs": {"name": "draw", "source": PICTURE.format(0)},
+            "a bug is not caught": {"name": "ex1-check", "source": "assert answer > 0"},
+            "a stub passes": {"name": "task", "source": TASK.replace("None", "3")},
+        }[fault],
+    )
     result = run(book)
     assert result.returncode == 1 and records() == [], result.stdout
-    expected = {"a cell raises": "ValueError", "an output differs": "mismatch 'stdout'", "a picture differs": "picture 1 differs",
-                "a bug is not caught": "not caught by ex1-check", "a stub passes": "it passes"}
+    expected = {
+        "a cell raises": "ValueError",
+        "an output differs": "mismatch 'stdout'",
+        "a picture differs": "picture 1 differs",
+        "a bug is not caught": "not caught by ex1-check",
+        "a stub passes": "it passes",
+    }
     assert expected[fault] in result.stdout
 
 
@@ -180,8 +226,26 @@ def test_a_part_of_a_run_proves_nothing(book):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_an_interrupted_run_writes_no_record(book):
     edit(book, "wait", "open('waiting', 'w').close()\ntime.sleep(60)")
-    command = [sys.executable, "-m", "pytest", "-p", "bookkit.notebooks", "--nbval-current-env", "-q", "-c", str(book.parents[2] / "pytest.ini"), str(book)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "bookkit.notebooks",
+        "--nbval-current-env",
+        "-q",
+        "-c",
+        str(book.parents[2] / "pytest.ini"),
+        str(book),
+    ]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     for _ in range(600):
         if book.with_name("waiting").exists():
             break
@@ -195,8 +259,15 @@ def test_an_interrupted_run_writes_no_record(book):
 def record(path, **changes):
     """Put a record of the present notebook into the store, as if a run had written it, with changes."""
     static = {**proof.ingredients(path), **changes.pop("ingredients", {})}
-    content = {"slug": path.stem, "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "seconds": 1.0,
-               "ingredients": static, "files": {}, "packages": {}, **changes}
+    content = {
+        "slug": path.stem,
+        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": 1.0,
+        "ingredients": static,
+        "files": {},
+        "packages": {},
+        **changes,
+    }
     place = proof.place_of(path.stem, static)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(json.dumps(content))
@@ -214,7 +285,9 @@ def test_an_old_record_is_none(book):
 def test_a_record_of_another_processor_is_none(book):
     place = record(book, ingredients={"processor": "Linux aarch64 sve"})
     assert proof.examine(book) == (None, "changed since: processor")
-    place.rename(proof.place_of(book.stem, proof.ingredients(book)))     # copied under the name that this machine looks for
+    place.rename(
+        proof.place_of(book.stem, proof.ingredients(book))
+    )  # copied under the name that this machine looks for
     assert proof.examine(book) == (None, "changed since: processor")
 
 
@@ -237,10 +310,26 @@ def test_what_is_executed_and_why(monkeypatch):
     """Unproved chapters and two drawn ones; all of them on demand; the summary's words."""
     now = datetime.datetime.now(datetime.UTC)
     proved = {name: proof.Proof(name, now, 5.0, {}, {}, {}) for name in ("a", "b", "c", "d")}
-    monkeypatch.setattr(proof, "examine", lambda path: (proved[path.stem], "") if path.stem in proved else (None, "changed since: code"))
+    monkeypatch.setattr(
+        proof, "examine", lambda path: (proved[path.stem], "") if path.stem in proved else (None, "changed since: code")
+    )
     monkeypatch.setattr(testing, "commit", lambda: "e" * 40)
     reasons, rest = testing.plan(["a", "b", "c", "d", "x"])
     assert reasons.pop("x") == "changed since: code"
-    assert len(reasons) == 2 and set(reasons) | set(rest) == set(proved) and all("drawn" in why for why in reasons.values())
+    assert (
+        len(reasons) == 2
+        and set(reasons) | set(rest) == set(proved)
+        and all("drawn" in why for why in reasons.values())
+    )
+    reasons, rest = testing.plan(["a", "b", "x"], draw=False)
+    assert set(reasons) == {"x"} and set(rest) == {"a", "b"}
     reasons, rest = testing.plan(["a", "b", "x"], everything=True)
     assert set(reasons) == {"a", "b", "x"} and rest == {}
+
+
+def test_no_folder_of_tests_is_left_out():
+    """`bookkit test` names the folders one by one, in the order of their length."""
+    source = (ROOT / "bookkit" / "testing.py").read_text()
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and list(path.glob("test_*.py"))}
+    assert folders == set(re.findall(r'"tests/(\w+)"', source.partition("folders = [")[2].partition("]")[0]))
+    assert not list((ROOT / "tests").glob("test_*.py"))

@@ -1,4 +1,5 @@
 """The repository's address: one setting, GitHub's variables before it, and nothing dead where neither is set."""
+
 import copy
 import re
 import subprocess
@@ -25,36 +26,49 @@ def settings(url, baseurl=""):
     return changed
 
 
-@pytest.mark.parametrize("url, environment, address", [
-    ("", {}, ""),
-    (None, {}, ""),
-    ("https://github.com/owner/book/", {}, "https://github.com/owner/book"),
-    ("https://github.com/owner/book.git", {}, "https://github.com/owner/book"),
-    ("", ON_GITHUB, FORK),
-    ("https://github.com/owner/book", ON_GITHUB, FORK),
-    ("", {"GITHUB_REPOSITORY": "a/b", "GITHUB_SERVER_URL": "https://git.example.org"}, "https://git.example.org/a/b"),
-    ("", {"GITHUB_REPOSITORY": ""}, ""),
-])
+@pytest.mark.parametrize(
+    "url, environment, address",
+    [
+        ("", {}, ""),
+        (None, {}, ""),
+        ("https://github.com/owner/book/", {}, "https://github.com/owner/book"),
+        ("https://github.com/owner/book.git", {}, "https://github.com/owner/book"),
+        ("", ON_GITHUB, FORK),
+        ("https://github.com/owner/book", ON_GITHUB, FORK),
+        (
+            "",
+            {"GITHUB_REPOSITORY": "a/b", "GITHUB_SERVER_URL": "https://git.example.org"},
+            "https://git.example.org/a/b",
+        ),
+        ("", {"GITHUB_REPOSITORY": ""}, ""),
+    ],
+)
 def test_address(url, environment, address):
     assert repository.repository_address(settings(url), environment) == address
 
 
-@pytest.mark.parametrize("url, environment", [("github.com/owner/book", {}), ("https://github.com/owner", {}), ("", {"GITHUB_REPOSITORY": "fork"})])
+@pytest.mark.parametrize(
+    "url, environment",
+    [("github.com/owner/book", {}), ("https://github.com/owner", {}), ("", {"GITHUB_REPOSITORY": "fork"})],
+)
 def test_a_wrong_address_is_named(url, environment):
     with pytest.raises(ValueError, match="not like"):
         repository.repository_address(settings(url), environment)
 
 
-@pytest.mark.parametrize("url, baseurl, environment, site", [
-    ("", "", {}, ""),
-    ("https://github.com/owner/book", "", {}, "https://owner.github.io/book/"),
-    ("https://github.com/owner/book", "https://book.example.org", {}, "https://book.example.org/"),
-    ("https://github.com/owner/book", "https://book.example.org", ON_GITHUB, "https://reader.github.io/fork/"),
-    ("https://github.com/Reader/fork", "https://book.example.org", ON_GITHUB, "https://book.example.org/"),
-    ("", "https://book.example.org/", {}, "https://book.example.org/"),
-    ("", "", {"GITHUB_REPOSITORY": "Reader/reader.github.io"}, "https://reader.github.io/"),
-    ("https://git.example.org/a/b", "", {}, ""),
-])
+@pytest.mark.parametrize(
+    "url, baseurl, environment, site",
+    [
+        ("", "", {}, ""),
+        ("https://github.com/owner/book", "", {}, "https://owner.github.io/book/"),
+        ("https://github.com/owner/book", "https://book.example.org", {}, "https://book.example.org/"),
+        ("https://github.com/owner/book", "https://book.example.org", ON_GITHUB, "https://reader.github.io/fork/"),
+        ("https://github.com/Reader/fork", "https://book.example.org", ON_GITHUB, "https://book.example.org/"),
+        ("", "https://book.example.org/", {}, "https://book.example.org/"),
+        ("", "", {"GITHUB_REPOSITORY": "Reader/reader.github.io"}, "https://reader.github.io/"),
+        ("https://git.example.org/a/b", "", {}, ""),
+    ],
+)
 def test_site_address(url, baseurl, environment, site):
     assert repository.site_address(settings(url, baseurl), environment) == site
 
@@ -65,8 +79,15 @@ BUTTONS = ("use_repository_button", "use_issues_button", "use_edit_page_button")
 def test_no_button_without_an_address():
     configuration = repository.configuration(settings(""), {})
     assert not any(configuration["html"][button] for button in BUTTONS) and "launch_buttons" not in configuration
-    edition = build.edition_configuration({**repository.read_settings(), **configuration, "html": {**repository.read_settings()["html"], **configuration["html"]}}, "en")
-    assert edition["html"]["baseurl"] == ""     # and not "/en/", which would be the root of the server
+    edition = build.edition_configuration(
+        {
+            **repository.read_settings(),
+            **configuration,
+            "html": {**repository.read_settings()["html"], **configuration["html"]},
+        },
+        "en",
+    )
+    assert edition["html"]["baseurl"] == ""  # and not "/en/", which would be the root of the server
 
 
 @pytest.mark.parametrize("url, rocket", [(FORK, True), ("https://git.example.org/a/b", False)])
@@ -86,8 +107,11 @@ def test_a_fork_s_colab_buttons_open_the_branch_with_its_own_address():
 
 # Set-up cells ----------------------------------------------------------------------------------------------------------
 
+
 def notebook(*sources):
-    cells = [nbformat.v4.new_code_cell(source, id=identifier) for identifier, source in zip(("setup", "later"), sources)]
+    cells = [
+        nbformat.v4.new_code_cell(source, id=identifier) for identifier, source in zip(("setup", "later"), sources)
+    ]
     return nbformat.v4.new_notebook(cells=cells)
 
 
@@ -96,9 +120,11 @@ OLD = 'import sys\nif "google.colab" in sys.modules:\n    %pip install --quiet g
 
 def test_set_up_with_an_address():
     changed = repository.with_set_up(notebook(OLD), FORK).cells[0].source
-    assert changed == ('import sys\n\nif "google.colab" in sys.modules:\n'
-                       f'    url = "{FORK}"\n'
-                       '    %pip install --quiet "landing-large-models @ git+{url}"\n\nimport numpy as np')
+    assert changed == (
+        'import sys\n\nif "google.colab" in sys.modules:\n'
+        f'    url = "{FORK}"\n'
+        '    %pip install --quiet "landing-large-models @ git+{url}"\n\nimport numpy as np'
+    )
 
 
 def test_set_up_with_an_extra_holds_what_is_installed():
@@ -127,11 +153,14 @@ def test_set_up_can_be_written_again_and_the_rest_stays():
     assert repository.with_set_up(notebook("import numpy"), FORK).cells[0].source == "import numpy"
 
 
-@pytest.mark.parametrize("code, modules", [
-    ("import a.b, c\nfrom d.e import f", {"a", "c", "d"}),
-    ("%%writefile x.py\nimport a\n", {"a"}),
-    ("    from a import b\nimportant = 1", {"a"}),
-])
+@pytest.mark.parametrize(
+    "code, modules",
+    [
+        ("import a.b, c\nfrom d.e import f", {"a", "c", "d"}),
+        ("%%writefile x.py\nimport a\n", {"a"}),
+        ("    from a import b\nimportant = 1", {"a"}),
+    ],
+)
 def test_imported_modules(code, modules):
     assert repository.imported_modules(notebook(code)) == modules
 
@@ -143,8 +172,10 @@ def test_committed_set_up_cells_follow_the_setting_and_not_the_environment(slug,
     for edition in ("en", "zh"):
         committed = read_notebook(edition, slug)
         assert repository.with_set_up(copy.deepcopy(committed), address) == committed
-        assert repository.set_up_lines(repository.extras_needed(committed), address) in committed.cells[
-            [cell.id for cell in committed.cells].index("setup")].source
+        assert (
+            repository.set_up_lines(repository.extras_needed(committed), address)
+            in committed.cells[[cell.id for cell in committed.cells].index("setup")].source
+        )
 
 
 def test_the_chapters_that_need_an_extra():
@@ -176,7 +207,8 @@ def test_links_to_the_site():
 
 def test_links_without_a_site_are_plain_words():
     assert repository.link_to_site(TEXT, "en", "") == (
-        "See the chapter on `f(x)`, [1] again, [this](#here), [that](https://example.org) ![p](figures/a.svg)")
+        "See the chapter on `f(x)`, [1] again, [this](#here), [that](https://example.org) ![p](figures/a.svg)"
+    )
 
 
 def test_course_files_without_an_address_say_what_is_missing(monkeypatch):
@@ -195,11 +227,21 @@ def test_no_placeholder_anywhere():
     files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True).stdout.split("\0")
     files = [Path(ROOT, name) for name in files if name] or [path for path in BOOK.rglob("*") if path.is_file()]
     placeholder = "OWNER" + "/REPO"
-    assert [path.name for path in files if path.suffix not in (".png", ".bin") and path.is_file()
-            and placeholder in path.read_text("utf8", errors="replace")] == []
+    assert [
+        path.name
+        for path in files
+        if path.suffix not in (".png", ".bin")
+        and path.is_file()
+        and placeholder in path.read_text("utf8", errors="replace")
+    ] == []
 
 
 def test_command_with_a_wrong_variable(tmp_path):
-    result = subprocess.run([sys.executable, "-m", "bookkit.repository"], cwd=ROOT, capture_output=True, text=True,
-                            env={"GITHUB_REPOSITORY": "no-owner", "PATH": "/usr/bin:/bin"})
+    result = subprocess.run(
+        [sys.executable, "-m", "bookkit.repository"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={"GITHUB_REPOSITORY": "no-owner", "PATH": "/usr/bin:/bin"},
+    )
     assert result.returncode == 1 and "not like owner/name" in result.stderr and "Traceback" not in result.stderr

@@ -1,4 +1,5 @@
 """How outputs and stamps travel from the English notebooks to the Chinese ones."""
+
 from pathlib import Path
 
 import nbformat
@@ -24,8 +25,11 @@ def text(source, identifier):
 def test_sync_carries_code_and_outputs_and_keeps_text(tmp_path):
     answer = code("6 * 7", "answer", mystnb={"image": {"alt": "forty-two"}})
     answer.outputs, answer.execution_count = [nbformat.v4.new_output("stream", name="stdout", text="42\n")], 1
-    notebooks(tmp_path, [text("# Title", "title"), answer],
-              [text("# 标题", "title"), code("6 * 8", "answer", mystnb={"image": {"alt": "四十二"}})])
+    notebooks(
+        tmp_path,
+        [text("# Title", "title"), answer],
+        [text("# 标题", "title"), code("6 * 8", "answer", mystnb={"image": {"alt": "四十二"}})],
+    )
     sync.sync("chapter", tmp_path)
     chinese = nbformat.read(tmp_path / "zh" / "chapter.ipynb", as_version=4).cells
     assert [cell.source for cell in chinese] == ["# 标题", "6 * 7"]
@@ -50,7 +54,9 @@ def test_sync_without_a_twin(tmp_path):
 
 def test_sync_keeps_warnings_but_not_tensorflow_s_start_up(tmp_path):
     cell = code("import keras", "setup")
-    start_up = "I0000 00:00:1.0 1 cudart_stub.cc:31] Could not find cuda drivers on your machine, GPU will not be used.\n"
+    start_up = (
+        "I0000 00:00:1.0 1 cudart_stub.cc:31] Could not find cuda drivers on your machine, GPU will not be used.\n"
+    )
     cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text=start_up + "UserWarning: look at this\n")]
     tidied = sync.tidy(nbformat.v4.new_notebook(cells=[cell]), "")
     assert tidied.cells[0].outputs[0].text == "UserWarning: look at this\n"
@@ -72,7 +78,9 @@ def test_sync_refuses_to_drop_a_cell_that_only_the_chinese_edition_has(tmp_path)
 
 
 def states(tmp_path):
-    return sync.out_of_step(*(nbformat.read(tmp_path / edition / "chapter.ipynb", as_version=4) for edition in ("en", "zh")))
+    return sync.out_of_step(
+        *(nbformat.read(tmp_path / edition / "chapter.ipynb", as_version=4) for edition in ("en", "zh"))
+    )
 
 
 def rewrite(tmp_path, edition, source):

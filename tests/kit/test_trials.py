@@ -1,4 +1,5 @@
 """The trials of readers' code: each has the namespace as the notebook left it, and what spoils it is noticed."""
+
 import json
 import re
 
@@ -25,9 +26,20 @@ def results(shell, capsys, changes, before=(), after=()):
 
 
 def test_what_is_changed_in_place_is_whole_again_for_the_next_trial(shell, capsys):
-    shell.run_cell("import numpy as np\nlosses = [3, 2, 1]\ntable = {'rows': [[1], [2]]}\nweights = np.ones(3)\ngenerator = np.random.default_rng(0)\nfirst = np.random.default_rng(0).normal()")
+    shell.run_cell(
+        "import numpy as np\nlosses = [3, 2, 1]\ntable = {'rows': [[1], [2]]}\nweights = np.ones(3)\ngenerator = np.random.default_rng(0)\nfirst = np.random.default_rng(0).normal()"
+    )
     harmless = "assert losses == [3, 2, 1] and table == {'rows': [[1], [2]]} and weights.sum() == 3 and generator.normal() == first"
-    found = results(shell, capsys, [harmless, "losses.append(0)\ntable['rows'][0].append(9)\nweights *= 0\ngenerator.normal()\nassert False", harmless, harmless])
+    found = results(
+        shell,
+        capsys,
+        [
+            harmless,
+            "losses.append(0)\ntable['rows'][0].append(9)\nweights *= 0\ngenerator.normal()\nassert False",
+            harmless,
+            harmless,
+        ],
+    )
     assert found[0] == found[2] == found[3] == "" and found[1].startswith("AssertionError")
     assert shell.user_ns["losses"] == [3, 2, 1]
 
@@ -38,7 +50,9 @@ def test_two_names_of_one_array_stay_two_names_of_one_array(shell, capsys):
 
 
 def test_models_get_their_weights_back(shell, capsys):
-    shell.run_cell("import keras\nimport numpy as np\nmodel = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer='ones')])")
+    shell.run_cell(
+        "import keras\nimport numpy as np\nmodel = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer='ones')])"
+    )
     source = "assert model.get_weights()[0].sum() == 2\nmodel.set_weights([np.zeros((2, 1)), np.zeros(1)])"
     assert results(shell, capsys, [source, source]) == ["", ""]
 
@@ -46,7 +60,11 @@ def test_models_get_their_weights_back(shell, capsys):
 def test_a_shared_object_that_a_trial_spoils_shows_in_the_last_run(shell, capsys):
     """What cannot be copied is shared; the unchanged code, run last, then fails (bookkit.trials.Trial says so)."""
     shell.run_cell("class Box:\n    pass\nbox = Box()\nbox.value = 1")
-    assert results(shell, capsys, ["assert box.value == 1", "box.value = 2", "assert box.value == 1"]) == ["", "", "AssertionError: "]
+    assert results(shell, capsys, ["assert box.value == 1", "box.value = 2", "assert box.value == 1"]) == [
+        "",
+        "",
+        "AssertionError: ",
+    ]
 
 
 def test_a_fault_before_a_trial_is_no_catch(shell, capsys):

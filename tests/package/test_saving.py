@@ -1,4 +1,5 @@
 """Model files for every Keras that the book allows: what is taken out, what is refused, and the packaged file itself."""
+
 import copy
 import json
 import re
@@ -21,8 +22,15 @@ def keras_file(tmp_path):
     """A small model's file as the installed Keras writes it."""
     import keras
 
-    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(2, 3), keras.layers.BatchNormalization(),
-                              keras.layers.Flatten(), keras.layers.Dense(3)])
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            keras.layers.Conv2D(2, 3),
+            keras.layers.BatchNormalization(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3),
+        ]
+    )
     path = tmp_path / "model.keras"
     model.save(path)
     return path

@@ -1,77 +1,143 @@
-"""The built site in a real browser, served as readers get it. Skipped, and said so, where there is no Chromium."""
+"""The built site in a real browser, served as readers get it. Skipped, and said so, where there is no Chromium.
+
+Each page is loaded once for all that is asked of every page (browsing.py holds the checks). The tests below it press what
+can be pressed. They share one context, and with it the browser's cache, unless they leave something in its storage.
+"""
+
 import json
-from urllib.parse import quote
+from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from browsing import PHONE, open_page
+from browsing import (
+    axe_faults,
+    interface_faults,
+    mathematics_faults,
+    open_page,
+    phone_faults,
+    set_theme,
+    settle,
+    watched,
+)
 
-from bookkit.editions import chapters
+from bookkit.editions import LANGUAGE_TAGS, chapters
 
 CHAPTERS = chapters()
-PAGES = ["index", *CHAPTERS, "faq", "teaching", "resources", "status", "coverage", "corrections", "glossary", "bibliography", "search"]
+PAGES = [
+    "index",
+    *CHAPTERS,
+    "faq",
+    "teaching",
+    "resources",
+    "status",
+    "coverage",
+    "corrections",
+    "glossary",
+    "bibliography",
+    "search",
+    "genindex",
+]
+QUERIES = {"en": "gradient", "zh": "梯度"}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", [f"{edition}/{name}.html" for edition in ("en", "zh") for name in PAGES] + ["index.html", "404.html"])
-def test_page(browser, address, path, scheme):
-    """A page loads without errors, sets its mathematics, follows the theme, and has no serious fault that axe-core knows."""
-    with open_page(browser, color_scheme=scheme) as page:
-        page.goto(f"{address}/{path}", wait_until="networkidle")
-        assert page.locator("h1").first.inner_text()
-        if page.locator(".math").count():
-            page.wait_for_selector("mjx-container")
-            assert page.locator("mjx-merror").count() == 0
-        assert page.faults == []    # before axe-core, which fetches style sheets itself, at addresses that do not exist
-        if path.count("/"):
-            assert page.evaluate("document.documentElement.dataset.theme") == scheme
-        # The two themes share their structure: in the dark one only colours can differ.
-        rules = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if scheme == "dark" else {}
-        violations = [violation for violation in Axe().run(page, options={"resultTypes": ["violations"], **rules}).response["violations"]
-                      if violation["impact"] in ("serious", "critical")]
-        summary = [(violation["id"], [node["html"][:160] for node in violation["nodes"][:4]]) for violation in violations]
-        assert not violations, json.dumps(summary, ensure_ascii=False, indent=1)
+@pytest.mark.parametrize(
+    "path", [f"{edition}/{name}.html" for edition in ("en", "zh") for name in PAGES] + ["index.html", "404.html"]
+)
+def test_page(context, address, site, path):
+    """One load of a page, for all that must hold on each: see examine_page."""
+    with watched(context) as page:
+        faults = examine_page(page, address, site, path)
+    assert not faults, f"{path}:\n" + "\n".join(faults)
 
 
-@pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("edition", ["en", "zh"])
-def test_pages_fit_a_phone(browser, address, edition, name):
-    """Nothing but its own scrolling parts is wider than the screen, and the menu opens."""
-    with open_page(browser, viewport=PHONE) as page:
-        page.goto(f"{address}/{edition}/{name}.html", wait_until="networkidle")
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"] + 1
-        page.locator(".primary-toggle").first.click()
-        page.wait_for_selector(".bd-links__title, .bd-sidebar-primary .bd-links, #pst-primary-sidebar-modal .bd-links", state="visible")
-        assert page.faults == []
+def examine_page(page, address, site, path):
+    """Return the faults of a page: errors in its console, third parties, mathematics, axe-core's serious faults, colours in the
+    dark theme, the width and the menu on a phone, the language of the interface, and where the language switch leads."""
+    edition, _, name = path.rpartition("/")
+    page.goto(
+        f"{address}/{path}" + (f"?q={quote(QUERIES[edition])}" if name == "search.html" else ""),
+        wait_until="domcontentloaded",
+    )
+    settle(page)
+    if name == "search.html":
+        wait_for_search(page)
+    faults = [] if page.locator("h1").first.inner_text() else ["no heading"]
+    if edition and page.evaluate("document.documentElement.dataset.theme") != "light":
+        faults.append("the page does not follow the system's light theme")
+    faults += mathematics_faults(page) + axe_faults(page)
+    set_theme(page, "dark")
+    faults += [f"in the dark theme: {fault}" for fault in axe_faults(page, colours_only=True)]
+    faults += phone_faults(page, menu=bool(edition))
+    faults += interface_faults(page)
+    if edition:
+        faults += switch_faults(page, site, edition, name)
+    return faults + page.faults
 
 
-@pytest.mark.parametrize("edition, query, expected", [
-    ("zh", "梯度下降算法", "linear-regression"), ("zh", "反向传播", "backprop"), ("zh", "均方误差", "linear-regression"),
-    ("zh", "bootstrap", "linear-regression"), ("en", "gradient descent", "linear-regression"), ("en", "vanishing gradients", "backprop"),
-    ("en", "board plan", "teaching"), ("zh", "评分标准", "teaching"), ("zh", "覆盖对照", "coverage"),
-    ("en", "retired Attic", "resources"), ("zh", "怎样训练", "faq"), ("en", "what a run costs", "status"), ("zh", "运行要花多少", "status"),
-    ("en", "register of corrections", "corrections"), ("zh", "更正表", "corrections")])
-def test_search_finds(browser, address, edition, query, expected):
-    with open_page(browser) as page:
-        page.goto(f"{address}/{edition}/search.html?q={quote(query)}")
+def switch_faults(page, site, edition, name):
+    """What is wrong with the language switch of a page: it leads to the same page of the other edition, and says so."""
+    other = {"en": "zh", "zh": "en"}[edition]
+    switch = page.locator("a.language-switch").first
+    target = urlsplit(urljoin(page.url, switch.get_attribute("href"))).path
+    faults = []
+    if target != f"/{other}/{name}" or not (site / other / name).exists():
+        faults.append(f"the language switch leads to {target}")
+    if (
+        switch.get_attribute("hreflang") != LANGUAGE_TAGS[other]
+        or page.evaluate("document.documentElement.lang") != LANGUAGE_TAGS[edition]
+    ):
+        faults.append("the page or its language switch names a wrong language")
+    return faults
+
+
+def wait_for_search(page):
+    page.wait_for_function(
+        "/finished|完成|未匹配|没有匹配|not match/.test(document.querySelector('#search-results .search-summary')?.textContent)"
+    )
+
+
+@pytest.mark.parametrize(
+    "edition, query, expected",
+    [
+        ("zh", "梯度下降算法", "linear-regression"),
+        ("zh", "反向传播", "backprop"),
+        ("zh", "均方误差", "linear-regression"),
+        ("zh", "bootstrap", "linear-regression"),
+        ("en", "gradient descent", "linear-regression"),
+        ("en", "vanishing gradients", "backprop"),
+        ("en", "board plan", "teaching"),
+        ("zh", "评分标准", "teaching"),
+        ("zh", "覆盖对照", "coverage"),
+        ("en", "retired Attic", "resources"),
+        ("zh", "怎样训练", "faq"),
+        ("en", "what a run costs", "status"),
+        ("zh", "运行要花多少", "status"),
+        ("en", "register of corrections", "corrections"),
+        ("zh", "更正表", "corrections"),
+    ],
+)
+def test_search_finds(context, address, edition, query, expected):
+    with watched(context) as page:
+        page.goto(f"{address}/{edition}/search.html?q={quote(query)}", wait_until="domcontentloaded")
         page.wait_for_selector("#search-results ul.search li a")
-        page.wait_for_function("/finished|完成/.test(document.querySelector('#search-results .search-summary')?.textContent)")
-        found = page.locator("#search-results ul.search li > a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+        wait_for_search(page)
+        found = page.locator("#search-results ul.search li > a").evaluate_all(
+            "links => links.map(link => link.getAttribute('href'))"
+        )
         assert any(expected in link for link in found), found
         assert page.faults == []
 
 
-def test_search_finds_nothing_where_there_is_nothing(browser, address):
-    with open_page(browser) as page:
-        page.goto(f"{address}/zh/search.html?q={quote('葡萄牙语语法')}")
-        page.wait_for_selector("#search-results .search-summary")
-        page.wait_for_timeout(500)
+def test_search_finds_nothing_where_there_is_nothing(context, address):
+    with watched(context) as page:
+        page.goto(f"{address}/zh/search.html?q={quote('葡萄牙语语法')}", wait_until="domcontentloaded")
+        wait_for_search(page)
         assert page.locator("#search-results ul.search li > a").count() == 0
+        assert interface_faults(page) == [] and page.faults == []
 
 
-def test_search_from_the_button(browser, address):
-    with open_page(browser) as page:
-        page.goto(f"{address}/zh/index.html", wait_until="networkidle")
+def test_search_from_the_button(context, address):
+    with watched(context) as page:
+        page.goto(f"{address}/zh/index.html", wait_until="load")
         page.locator(".search-button-field").first.click()
         page.keyboard.type("反向传播")
         page.keyboard.press("Enter")
@@ -79,19 +145,23 @@ def test_search_from_the_button(browser, address):
         assert page.faults == []
 
 
-@pytest.mark.parametrize("name", ["index", *CHAPTERS, "glossary"])
-def test_language_switch_leads_to_the_same_page_and_back(browser, address, name):
+def test_language_switch_leads_to_the_same_page_and_back(browser, address):
+    """Pressed once; test_page looks at the target of each page. The cover then offers the edition chosen last."""
     with open_page(browser) as page:
-        page.goto(f"{address}/en/{name}.html")
+        page.goto(f"{address}/en/glossary.html", wait_until="domcontentloaded")
         page.locator("a.language-switch").first.click()
-        assert page.url == f"{address}/zh/{name}.html" and page.evaluate("document.documentElement.lang") == "zh-CN"
+        assert page.url == f"{address}/zh/glossary.html" and page.evaluate("document.documentElement.lang") == "zh-CN"
         page.locator("a.language-switch").first.click()
-        assert page.url == f"{address}/en/{name}.html"
+        assert page.url == f"{address}/en/glossary.html"
+        page.locator("a.language-switch").first.click()
+        page.wait_for_url("**/zh/glossary.html")
+        page.goto(f"{address}/index.html")
+        assert page.locator("[data-edition]").first.get_attribute("data-edition") == "zh"
 
 
 @pytest.mark.parametrize("edition", ["en", "zh"])
-def test_register_can_be_filtered(browser, address, edition):
-    with open_page(browser) as page:
+def test_register_can_be_filtered(context, address, edition):
+    with watched(context) as page:
         page.goto(f"{address}/{edition}/corrections.html")
         shown = page.locator("dl.book-entries > dt").locator("visible=true")
         everything = shown.count()
@@ -101,43 +171,52 @@ def test_register_can_be_filtered(browser, address, edition):
         page.locator("form.register-filter select[name=article]").select_option("a4")
         assert 0 < shown.count() < outdated and all("A4" in text for text in shown.all_inner_texts())
         assert str(shown.count()) in page.locator("form.register-filter output").inner_text()
-        page.evaluate("location.hash = '#c001'")        # a link to an entry that the filter hides
+        page.evaluate("location.hash = '#c001'")  # a link to an entry that the filter hides
         page.wait_for_function("!document.getElementById('c001').hidden")
         assert shown.count() == everything and page.faults == []
 
 
-def test_code_cells_have_addresses(browser, address):
+def test_code_cells_have_addresses(context, address):
     """A link of the register leads to the very cell."""
-    with open_page(browser) as page:
+    with watched(context) as page:
         page.goto(f"{address}/en/corrections.html")
         link = page.locator("p.origin a[href*='#cell-']").first
         target = link.get_attribute("href").partition("#")[2]
         link.click()
         page.wait_for_url(f"**#{target}")
         assert page.locator(f"#{target} div.highlight").count() and page.locator(f"#{target}").evaluate(
-            "cell => cell.getBoundingClientRect().top < innerHeight")
+            "cell => cell.getBoundingClientRect().top < innerHeight"
+        )
 
 
 def test_theme_switch(browser, address):
     with open_page(browser, color_scheme="light") as page:
-        page.goto(f"{address}/en/index.html", wait_until="networkidle")
+        page.goto(f"{address}/en/index.html", wait_until="load")
         page.locator("button.theme-switch-button").locator("visible=true").first.click()
         assert page.evaluate("document.documentElement.dataset.mode") != "auto"
 
 
-def test_copy_button(browser, address):
+@pytest.mark.parametrize("edition", ["en", "zh"])
+def test_copy_button(browser, address, edition):
+    """It copies what the cell holds, and says so in the reader's language."""
     with open_page(browser, permissions=["clipboard-read", "clipboard-write"]) as page:
-        page.goto(f"{address}/en/linear-regression.html", wait_until="networkidle")
+        page.goto(f"{address}/{edition}/linear-regression.html", wait_until="load")
         cell = page.locator("div.cell_input").first
         cell.hover()
-        cell.locator("button.copybtn").click()
+        button = cell.locator("button.copybtn")
+        before = button.get_attribute("data-tooltip")
+        button.click()
+        page.wait_for_function(
+            "([button, before]) => button.dataset.tooltip !== before", arg=[button.element_handle(), before]
+        )
+        assert interface_faults(page) == []
         assert page.evaluate("navigator.clipboard.readText()").strip() == cell.locator("pre").inner_text().strip()
 
 
-def test_chapter_buttons(browser, address):
+def test_chapter_buttons(context, address):
     """Colab, download of the notebook, edit link, previous and next."""
-    with open_page(browser) as page:
-        page.goto(f"{address}/zh/backprop.html", wait_until="networkidle")
+    with watched(context) as page:
+        page.goto(f"{address}/zh/backprop.html", wait_until="domcontentloaded")
         links = page.locator("a[href]").evaluate_all("links => links.map(link => link.getAttribute('href'))")
         assert any("colab.research.google.com" in link and link.endswith("book/zh/backprop.ipynb") for link in links)
         assert any("/edit/main/book/zh/backprop.ipynb" in link for link in links)
@@ -158,17 +237,17 @@ def test_cover_remembers_the_edition(browser, address):
 
 
 @pytest.mark.parametrize("path", ["/en/no-such-page.html", "/no-such-page", "/zh/folder/no-such-page.html"])
-def test_missing_page(browser, address, path):
-    with open_page(browser) as page:
+def test_missing_page(context, address, path):
+    with watched(context) as page:
         response = page.goto(address + path)
         assert response.status == 404
         page.locator("nav a[lang=zh-CN]").click()
         assert page.url == f"{address}/zh/index.html"
 
 
-def test_folded_solution_opens(browser, address):
-    with open_page(browser) as page:
-        page.goto(f"{address}/en/linear-regression.html", wait_until="networkidle")
+def test_folded_solution_opens(context, address):
+    with watched(context) as page:
+        page.goto(f"{address}/en/linear-regression.html", wait_until="domcontentloaded")
         folded = page.locator("div.tag_hide-cell details").first
         assert not folded.locator("pre").first.is_visible()
         folded.locator("summary").click()

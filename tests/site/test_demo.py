@@ -1,4 +1,5 @@
 """The live digit demo in a real browser: it agrees with Python, reads what is drawn, loads nothing unasked, and is usable by all."""
+
 import base64
 import json
 import os
@@ -11,8 +12,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from browsing import PHONE, open_page
+from browsing import PHONE, axe_faults, interface_faults, open_page, set_theme, watched
 
 from bookkit import BOOK, ROOT
 from bookkit.editions import read_notebook
@@ -49,7 +49,9 @@ def draw(page, strokes, scale=1.0, shift=(0, 0)):
     box = area.bounding_box()
     unit = box["width"] / 280
     for stroke in strokes:
-        points = [(box["x"] + (x * scale + shift[0]) * unit, box["y"] + (y * scale + shift[1]) * unit) for x, y in stroke]
+        points = [
+            (box["x"] + (x * scale + shift[0]) * unit, box["y"] + (y * scale + shift[1]) * unit) for x, y in stroke
+        ]
         page.mouse.move(*points[0])
         page.mouse.down()
         for point in points[1:]:
@@ -60,7 +62,9 @@ def draw(page, strokes, scale=1.0, shift=(0, 0)):
 def expect_digit(page, digit):
     """Wait for the demo's answer; fail with the answer that it gave instead."""
     try:
-        page.wait_for_function("digit => document.querySelector('.digit-demo').dataset.digit === digit", arg=str(digit), timeout=3000)
+        page.wait_for_function(
+            "digit => document.querySelector('.digit-demo').dataset.digit === digit", arg=str(digit), timeout=3000
+        )
     except Exception:
         pytest.fail(f"expected {digit!r}, the demo says {page.locator('.demo-answer').inner_text()!r}")
 
@@ -69,17 +73,21 @@ def expect_digit(page, digit):
 def python():
     """What the chapter's cells define, with the demo's own files: the Python that the page is compared with."""
     sources = {cell.id: cell.source for cell in read_notebook("en", SLUG).cells}
-    names = {"np": np, "header": json.loads((ASSETS / "digits.json").read_text("utf8")), "blob": (ASSETS / "digits.bin").read_bytes()}
+    names = {
+        "np": np,
+        "header": json.loads((ASSETS / "digits.json").read_text("utf8")),
+        "blob": (ASSETS / "digits.bin").read_bytes(),
+    }
     for cell in ("windows", "prepare", "forward", "backward", "saliency", "cover", "normalise"):
         exec(sources[cell], names)
     return names
 
 
 @pytest.fixture(scope="module")
-def laboratory(browser, address):  # noqa: F811
+def laboratory(browser, address):
     """A page that has the demo's modules in `demo`, `network` and `preprocess`, and what they load in `model`."""
     with open_page(browser) as page:
-        page.goto(f"{address}/404.html")      # a page without names of its own
+        page.goto(f"{address}/404.html")  # a page without names of its own
         page.evaluate("""async () => {
           for (const name of ["demo", "network", "preprocess"]) globalThis[name] = await import(`/en/_static/demo/${name}.js`);
           globalThis.model = await demo.load();
@@ -94,40 +102,87 @@ def test_logits_agree_with_python(laboratory, python, product):
     pictures = data.load_mnist(source="packaged")[1][0][::20]
     exact = python["prepare"](python["header"], python["blob"], "float64")
     expected = [python["forward"](exact, picture / 255)[0] for picture in pictures]
-    found = laboratory.evaluate("""([pictures, product]) => pictures.map(picture => Array.from(
+    found = laboratory.evaluate(
+        """([pictures, product]) => pictures.map(picture => Array.from(
         network.forward(model.layers, Float32Array.from(picture, byte => byte / 255), model.products[product]).logits))""",
-                                [pictures.reshape(len(pictures), -1).tolist(), product])
+        [pictures.reshape(len(pictures), -1).tolist(), product],
+    )
     assert np.shape(found) == (50, 10) and np.abs(np.array(found) - expected).max() < 1e-4
-    stored = laboratory.evaluate("""product => model.examples.map(({ picture, logits }) =>
-        network.forward(model.layers, picture, model.products[product]).logits.map((logit, i) => logit - logits[i])).map(d => Array.from(d))""", product)
+    stored = laboratory.evaluate(
+        """product => model.examples.map(({ picture, logits }) =>
+        network.forward(model.layers, picture, model.products[product]).logits.map((logit, i) => logit - logits[i])).map(d => Array.from(d))""",
+        product,
+    )
     assert len(stored) == 12 and np.abs(stored).max() < 1e-4
 
 
 def test_saliency_agrees_with_python(laboratory, python):
     """On pictures with a trace of grain, as in the chapter: at ties between blank pixels the slope is not unique."""
-    pictures = data.load_mnist(source="packaged")[1][0][::100] / 255 + np.random.default_rng(0).uniform(0, 1e-3, (10, 28, 28))
-    found = laboratory.evaluate("""pictures => pictures.map((picture, i) => {
+    pictures = data.load_mnist(source="packaged")[1][0][::100] / 255 + np.random.default_rng(0).uniform(
+        0, 1e-3, (10, 28, 28)
+    )
+    found = laboratory.evaluate(
+        """pictures => pictures.map((picture, i) => {
         const { inputs } = network.forward(model.layers, Float32Array.from(picture));
         return Object.values(model.products).map(product => Array.from(network.saliency(model.layers, inputs, i, product)));
-      })""", pictures.reshape(10, -1).tolist())
+      })""",
+        pictures.reshape(10, -1).tolist(),
+    )
     exact = python["prepare"](python["header"], python["blob"], "float64")
     for i, picture in enumerate(pictures):
         expected = python["saliency"](exact, picture, i).ravel()
-        assert np.abs(expected).max() > 0.1 and np.shape(found[i]) == (2, 784) and np.abs(found[i] - expected).max() < 1e-3
+        assert (
+            np.abs(expected).max() > 0.1 and np.shape(found[i]) == (2, 784) and np.abs(found[i] - expected).max() < 1e-3
+        )
 
 
 def test_every_kind_of_layer_agrees_with_python(laboratory, python):
     """Also what the present model lacks: padded windows, a scale that could not be folded, odd sizes."""
     rng = np.random.default_rng(0)
     layers = [
-        {"kind": "convolution", "size": 3, "stride": 1, "padding": 1, "outputs": 3, "height": 28, "width": 28, "channels": 1,
-         "weights": rng.normal(size=27), "bias": rng.normal(size=3)},
+        {
+            "kind": "convolution",
+            "size": 3,
+            "stride": 1,
+            "padding": 1,
+            "outputs": 3,
+            "height": 28,
+            "width": 28,
+            "channels": 1,
+            "weights": rng.normal(size=27),
+            "bias": rng.normal(size=3),
+        },
         {"kind": "pool", "size": 3, "stride": 3, "padding": 0, "height": 28, "width": 28, "channels": 3},
-        {"kind": "affine", "height": 9, "width": 9, "channels": 3, "scale": rng.normal(size=3), "shift": rng.normal(size=3)},
+        {
+            "kind": "affine",
+            "height": 9,
+            "width": 9,
+            "channels": 3,
+            "scale": rng.normal(size=3),
+            "shift": rng.normal(size=3),
+        },
         {"kind": "relu", "height": 9, "width": 9, "channels": 3},
-        {"kind": "convolution", "size": 5, "stride": 1, "padding": 0, "outputs": 4, "height": 9, "width": 9, "channels": 3,
-         "weights": rng.normal(size=300), "bias": rng.normal(size=4)},
-        {"kind": "dense", "height": 1, "width": 1, "channels": 100, "outputs": 10, "weights": rng.normal(size=1000), "bias": rng.normal(size=10)},
+        {
+            "kind": "convolution",
+            "size": 5,
+            "stride": 1,
+            "padding": 0,
+            "outputs": 4,
+            "height": 9,
+            "width": 9,
+            "channels": 3,
+            "weights": rng.normal(size=300),
+            "bias": rng.normal(size=4),
+        },
+        {
+            "kind": "dense",
+            "height": 1,
+            "width": 1,
+            "channels": 100,
+            "outputs": 10,
+            "weights": rng.normal(size=1000),
+            "bias": rng.normal(size=10),
+        },
     ]
     header, blob = {"layers": []}, b""
     for layer in layers:
@@ -138,13 +193,16 @@ def test_every_kind_of_layer_agrees_with_python(laboratory, python):
             blob += array.astype("<f4").tobytes()
         header["layers"].append(entry)
     picture = rng.uniform(size=784).astype("float32")
-    found = laboratory.evaluate("""async ([header, numbers, picture]) => {
+    found = laboratory.evaluate(
+        """async ([header, numbers, picture]) => {
         const layers = network.prepare(header, Uint8Array.from(atob(numbers), c => c.charCodeAt(0)).buffer);
         return Object.values(model.products).map(product => {
           const { logits, inputs } = network.forward(layers, Float32Array.from(picture), product);
           return [Array.from(logits), Array.from(network.saliency(layers, inputs, 3, product))];
         });
-      }""", [header, base64.b64encode(blob).decode(), picture.tolist()])
+      }""",
+        [header, base64.b64encode(blob).decode(), picture.tolist()],
+    )
     prepared = python["prepare"](header, blob)
     assert len(found) == 2
     for logits, slopes in found:
@@ -156,9 +214,13 @@ def test_preprocessing_agrees_with_python(laboratory, python):
     rng = np.random.default_rng(0)
     for height, width in ((280, 280), (40, 60), (15, 9)):
         ink = np.zeros((height, width), "float32")
-        ink[height // 5:height // 2, width // 3:width // 2] = rng.uniform(size=(height // 2 - height // 5, width // 2 - width // 3))
-        found = laboratory.evaluate("([ink, width]) => Array.from(preprocess.normalise(Float32Array.from(ink), width))",
-                                    [ink.ravel().tolist(), width])
+        ink[height // 5 : height // 2, width // 3 : width // 2] = rng.uniform(
+            size=(height // 2 - height // 5, width // 2 - width // 3)
+        )
+        found = laboratory.evaluate(
+            "([ink, width]) => Array.from(preprocess.normalise(Float32Array.from(ink), width))",
+            [ink.ravel().tolist(), width],
+        )
         assert np.abs(np.array(found).reshape(28, 28) - python["normalise"](ink)).max() < 1e-4
     assert laboratory.evaluate("preprocess.normalise(new Float32Array(12), 4)") is None
 
@@ -166,7 +228,8 @@ def test_preprocessing_agrees_with_python(laboratory, python):
 def test_recognises_the_held_out_digits(laboratory):
     """Each digit is put on the drawing area, enlarged, and goes the whole way from the ink to the answer."""
     pictures, labels = data.load_mnist(source="packaged")[1]
-    answers = laboratory.evaluate("""bytes => {
+    answers = laboratory.evaluate(
+        """bytes => {
         const all = Uint8Array.from(atob(bytes), c => c.charCodeAt(0)), { context } = demo.newArea(), answers = [];
         for (let start = 0; start < all.length; start += 784) {
           demo.drawPicture(context, Float32Array.from(all.subarray(start, start + 784), byte => byte / 255));
@@ -174,12 +237,14 @@ def test_recognises_the_held_out_digits(laboratory):
           answers.push(logits.indexOf(Math.max(...logits)));
         }
         return answers;
-      }""", base64.b64encode(pictures.tobytes()).decode())
+      }""",
+        base64.b64encode(pictures.tobytes()).decode(),
+    )
     assert len(answers) == 1000 and np.mean(np.array(answers) == labels) >= 0.95
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_loads_nothing_before_it_is_asked(browser, address, place):  # noqa: F811
+def test_loads_nothing_before_it_is_asked(browser, address, place):
     """And then its own files once each, less than 400 kB, from this site; afterwards it works without the network."""
     with open_page(browser) as page:
         responses = []
@@ -190,9 +255,13 @@ def test_loads_nothing_before_it_is_asked(browser, address, place):  # noqa: F81
         page.locator(".digit-demo button").first.click()
         page.wait_for_selector(".digit-demo.demo-ready")
         page.wait_for_load_state("networkidle")
-        fetched = [response for response in responses[before:] if not re.search(r"/mathjax/|favicon", response.url)]     # the page's own
+        fetched = [
+            response for response in responses[before:] if not re.search(r"/mathjax/|favicon", response.url)
+        ]  # the page's own
         edition = "zh" if place == "zh" else "en"
-        assert sorted(urlsplit(response.url).path for response in fetched) == sorted(f"/{edition}/_static/demo/{file.name}" for file in ASSETS.iterdir())
+        assert sorted(urlsplit(response.url).path for response in fetched) == sorted(
+            f"/{edition}/_static/demo/{file.name}" for file in ASSETS.iterdir()
+        )
         assert 100_000 < sum(len(response.body()) for response in fetched) < 400_000
         before = len(responses)
         page.context.set_offline(True)
@@ -202,8 +271,8 @@ def test_loads_nothing_before_it_is_asked(browser, address, place):  # noqa: F81
         assert len(responses) == before and page.faults == []
 
 
-def test_reads_digits_drawn_with_the_mouse(browser, address):  # noqa: F811
-    with open_page(browser) as page:
+def test_reads_digits_drawn_with_the_mouse(context, address):
+    with watched(context) as page:
         start(page, address)
         for digit, strokes in STROKES.items():
             draw(page, strokes)
@@ -213,12 +282,12 @@ def test_reads_digits_drawn_with_the_mouse(browser, address):  # noqa: F811
             assert len(shares) == 10 and abs(sum(shares) - 100) < 1 and max(shares) == shares[digit]
             page.locator(".demo-draw button").click()
             expect_digit(page, "")
-        draw(page, STROKES[7], scale=0.4, shift=(170, 5))       # small, and in the upper right corner
+        draw(page, STROKES[7], scale=0.4, shift=(170, 5))  # small, and in the upper right corner
         expect_digit(page, 7)
         assert page.faults == []
 
 
-def test_reads_a_digit_drawn_with_a_finger_on_a_phone(browser, address):  # noqa: F811
+def test_reads_a_digit_drawn_with_a_finger_on_a_phone(browser, address):
     """The stroke draws instead of scrolling the page, and nothing is wider than the screen."""
     for place in PLACES:
         with open_page(browser, viewport=PHONE, has_touch=True, is_mobile=True) as page:
@@ -227,7 +296,10 @@ def test_reads_a_digit_drawn_with_a_finger_on_a_phone(browser, address):  # noqa
             area.scroll_into_view_if_needed()
             box, top = area.bounding_box(), page.evaluate("scrollY")
             touch = page.context.new_cdp_session(page)
-            points = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] * (0.2 + 0.06 * step)} for step in range(11)]
+            points = [
+                {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] * (0.2 + 0.06 * step)}
+                for step in range(11)
+            ]
             touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [points[0]]})
             for point in points[1:]:
                 touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
@@ -235,23 +307,28 @@ def test_reads_a_digit_drawn_with_a_finger_on_a_phone(browser, address):  # noqa
             expect_digit(page, 1)
             assert page.evaluate("scrollY") == top and box["width"] >= 240
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"] + 1
-            right = page.locator(".digit-demo *").evaluate_all("all => Math.max(...all.map(one => one.getBoundingClientRect().right))")
+            right = page.locator(".digit-demo *").evaluate_all(
+                "all => Math.max(...all.map(one => one.getBoundingClientRect().right))"
+            )
             assert right <= PHONE["width"] + 1 and page.faults == []
 
 
 @pytest.mark.parametrize("edition", ["en", "zh"])
-def test_keyboard(browser, address, edition):  # noqa: F811
+def test_keyboard(context, address, edition):
     """Load, draw, clear and choose an example without a pointer."""
-    with open_page(browser) as page:
+    with watched(context) as page:
         page.goto(f"{address}/{PLACES[edition]}", wait_until="load")
         page.locator(".digit-demo button").first.focus()
         page.keyboard.press("Enter")
         page.wait_for_selector(".digit-demo.demo-ready")
         assert page.evaluate("document.activeElement.matches('.demo-area canvas')")
         top = page.evaluate("scrollY")
-        ink = lambda: page.evaluate("""() => document.querySelector(".demo-area canvas").getContext("2d")
-            .getImageData(0, 0, 280, 280).data.reduce((sum, value) => sum + value)""")
-        page.keyboard.press("ArrowDown")                        # moves without drawing
+
+        def ink():
+            return page.evaluate("""() => document.querySelector(".demo-area canvas").getContext("2d")
+                .getImageData(0, 0, 280, 280).data.reduce((sum, value) => sum + value)""")
+
+        page.keyboard.press("ArrowDown")  # moves without drawing
         assert ink() == 0
         page.keyboard.press(" ")
         for _ in range(14):
@@ -269,14 +346,16 @@ def test_keyboard(browser, address, edition):  # noqa: F811
         expect_digit(page, "")
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
-        page.keyboard.press("Enter")                            # the first example, a zero
+        page.keyboard.press("Enter")  # the first example, a zero
         expect_digit(page, 0)
-        page.wait_for_function("[...document.querySelectorAll('.demo-spoken[role=status]')].some(one => one.textContent.includes('0'))")
+        page.wait_for_function(
+            "[...document.querySelectorAll('.demo-spoken[role=status]')].some(one => one.textContent.includes('0'))"
+        )
         assert page.faults == []
 
 
-def test_examples_engines_and_parity_line(browser, address, python):  # noqa: F811
-    with open_page(browser) as page:
+def test_examples_engines_and_parity_line(context, address, python):
+    with watched(context) as page:
         start(page, address)
         examples = python["header"]["examples"]
         buttons = page.locator(".demo-example")
@@ -286,45 +365,93 @@ def test_examples_engines_and_parity_line(browser, address, python):  # noqa: F8
             right = 0
             for i in range(10):
                 buttons.nth(i).click()
-                page.wait_for_function("label => document.querySelector('.demo-answer').textContent.endsWith(`in the data is ${label}.`)",
-                                       arg=examples[i]["label"])
+                page.wait_for_function(
+                    "label => document.querySelector('.demo-answer').textContent.endsWith(`in the data is ${label}.`)",
+                    arg=examples[i]["label"],
+                )
                 right += page.locator(".digit-demo").get_attribute("data-digit") == str(examples[i]["label"])
             assert right >= 9
             line = page.locator(".demo-time").inner_text()
-            assert float(re.search(r"digits: (\S+?)\.$", line)[1]) < 1e-4 and float(re.search(r"takes (\S+) ms", line)[1]) < 100
+            assert (
+                float(re.search(r"digits: (\S+?)\.$", line)[1]) < 1e-4
+                and float(re.search(r"takes (\S+) ms", line)[1]) < 100
+            )
         for canvas in page.locator(".digit-demo figure canvas").all():
             assert canvas.get_attribute("aria-label")
-            assert canvas.evaluate("one => new Set(new Uint32Array(one.getContext('2d').getImageData(0, 0, 28, 28).data.buffer)).size") > 10
+            assert (
+                canvas.evaluate(
+                    "one => new Set(new Uint32Array(one.getContext('2d').getImageData(0, 0, 28, 28).data.buffer)).size"
+                )
+                > 10
+            )
         assert page.faults == []
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_accessible_in_both_themes(browser, address, place):  # noqa: F811
-    """The demo breaks no rule of axe-core (test_browser.py looks at the button before), and takes its colours from the theme."""
-    with open_page(browser, color_scheme="light") as page:
+def test_accessible_in_both_themes(context, address, place):
+    """The page with the demo breaks no rule of axe-core (test_browser.py looks at the button before), and the demo takes its
+    colours from the theme."""
+    with watched(context) as page:
         start(page, address, place)
         draw(page, STROKES[7])
         expect_digit(page, 7)
-        assert page.faults == []        # before axe-core, which fetches style sheets itself, at addresses that do not exist
-        for scheme, rules in (("light", {}), ("dark", {"runOnly": {"type": "rule", "values": ["color-contrast"]}})):
-            page.emulate_media(color_scheme=scheme)
-            page.wait_for_timeout(300)
-            violations = Axe().run(page, context=".digit-demo", options={"resultTypes": ["violations"], "preload": False, **rules}).response["violations"]
-            assert not violations, json.dumps([(one["id"], [node["html"][:160] for node in one["nodes"][:4]]) for one in violations], indent=1)
+        for scheme in ("light", "dark"):
+            set_theme(page, scheme)
+            assert axe_faults(page, colours_only=scheme == "dark") == []
             colour = page.locator(".demo-answer").evaluate("one => getComputedStyle(one).color")
             assert (min(int(part) for part in re.findall(r"\d+", colour)[:3]) > 150) == (scheme == "dark"), colour
+        assert page.faults == []
+
+
+@pytest.mark.parametrize("place", ["en", "zh"])
+def test_speaks_the_page_s_language(context, address, place):
+    with watched(context) as page:
+        start(page, address, place)
+        speak(page)
+        assert interface_faults(page) == [] and SAYS[place] in page.locator(".demo-answer").inner_text()
+
+
+@pytest.mark.parametrize(
+    "locale, chosen, language",
+    [("en-GB", None, "en"), ("zh-TW", None, "zh"), ("fr-FR", None, "en"), ("zh-CN", "en", "en"), ("en-US", "zh", "zh")],
+)
+def test_the_cover_s_demo_speaks_the_reader_s_language(browser, address, locale, chosen, language):
+    """That of the edition chosen last, here by a page's language switch, else the browser's."""
+    with open_page(browser, locale=locale) as page:
+        if chosen:
+            page.goto(f"{address}/{'zh' if chosen == 'en' else 'en'}/status.html", wait_until="domcontentloaded")
+            page.locator("a.language-switch").first.click()
+            page.wait_for_url(f"**/{chosen}/status.html")
+        start(page, address, "cover")
+        speak(page)
+        assert interface_faults(page) == [] and SAYS[language] in page.locator(".demo-answer").inner_text()
+        assert page.locator(".digit-demo").get_attribute("lang").startswith(language) and page.faults == []
+
+
+def speak(page):
+    """Let the demo say everything it has to say: a stored digit with its label, the cursor's place, the pen."""
+    page.locator(".demo-example").first.click()
+    expect_digit(page, 0)
+    page.locator(".demo-area canvas").focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function(
+        "document.querySelector('.demo-position').textContent && document.querySelector('.demo-spoken[role=status]').textContent"
+    )
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_says_so_without_javascript(browser, address, place):  # noqa: F811
+def test_says_so_without_javascript(browser, address, place):
     with open_page(browser, java_script_enabled=False) as page:
         page.goto(f"{address}/{PLACES[place]}", wait_until="load")
-        assert page.locator(".digit-demo noscript").is_visible() and "JavaScript" in page.locator(".digit-demo noscript").inner_text()
+        assert (
+            page.locator(".digit-demo noscript").is_visible()
+            and "JavaScript" in page.locator(".digit-demo noscript").inner_text()
+        )
         assert not page.locator(".digit-demo button").first.is_visible()
 
 
-def test_a_failed_download_can_be_tried_again(browser, address):  # noqa: F811
-    with open_page(browser) as page:
+def test_a_failed_download_can_be_tried_again(context, address):
+    with watched(context) as page:
         page.route("**/digits.bin", lambda route: route.abort())
         page.goto(f"{address}/{PLACES['en']}", wait_until="load")
         button, fault = page.locator(".digit-demo button"), page.locator(".digit-demo [role=alert]")
@@ -337,7 +464,7 @@ def test_a_failed_download_can_be_tried_again(browser, address):  # noqa: F811
         page.wait_for_selector(".digit-demo.demo-ready")
 
 
-def test_works_where_webassembly_is_switched_off(browser, address):  # noqa: F811
+def test_works_where_webassembly_is_switched_off(browser, address):
     with open_page(browser) as page:
         page.add_init_script("delete globalThis.WebAssembly")
         start(page, address)
@@ -358,7 +485,9 @@ def engine():
             pytest.skip("npm is not installed")
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            result = subprocess.run(["npm", "pack", "--silent", f"{name}@{version}"], cwd=folder, capture_output=True, text=True, timeout=60)
+            result = subprocess.run(
+                ["npm", "pack", "--silent", f"{name}@{version}"], cwd=folder, capture_output=True, text=True, timeout=60
+            )
         except subprocess.TimeoutExpired:
             pytest.skip(f"{name} did not arrive within a minute")
         if result.returncode:
@@ -366,7 +495,7 @@ def engine():
     return package
 
 
-def test_the_engine_that_the_chapter_names_agrees(browser, address, engine, site, python):  # noqa: F811
+def test_the_engine_that_the_chapter_names_agrees(browser, address, engine, site, python):
     """The lines printed in the chapter run onnxruntime-web on the exported model and give the examples' logits."""
     text = next(cell.source for cell in read_notebook("en", SLUG).cells if cell.id == "engine-page")
     folder = site / "engine"
@@ -378,10 +507,21 @@ def test_the_engine_that_the_chapter_names_agrees(browser, address, engine, site
         megabytes = (folder / "ort-wasm-simd-threaded.wasm").stat().st_size / 1e6
         assert f"{megabytes:.1f} MB" in text and f"Version {ENGINE[1]} " in text
         (folder / "logits.js").write_text(re.search(r"```javascript\n(.*?)```", text, re.S)[1], "utf8")
-        export = "\n".join([
-            "import keras", "from landing import data, models", "model = keras.models.load_model(models.digit_model_path(), compile=False)",
-            "model(keras.ops.zeros((1, 28, 28, 1)))", f"model.export({str(folder / 'digits.onnx')!r}, format='onnx', verbose=False)"])
-        result = subprocess.run([sys.executable, "-c", export], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+        export = "\n".join(
+            [
+                "import keras",
+                "from landing import data, models",
+                "model = keras.models.load_model(models.digit_model_path(), compile=False)",
+                "model(keras.ops.zeros((1, 28, 28, 1)))",
+                f"model.export({str(folder / 'digits.onnx')!r}, format='onnx', verbose=False)",
+            ]
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", export],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        )
         assert result.returncode == 0, result.stderr
         with open_page(browser) as page:
             page.goto(f"{address}/404.html")

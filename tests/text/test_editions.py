@@ -1,4 +1,5 @@
 """The contract of the notebooks: both editions in step, every cell executed, no litter in the outputs."""
+
 import re
 
 import pytest
@@ -10,7 +11,7 @@ from bookkit.editions import chapters, is_article, read_notebook
 CHAPTERS = chapters()
 
 LITTER = re.compile(r"Warning\b|Traceback|━|█|\r|\x1b\[|\d+(ms|us|s)/(step|epoch)")
-IGNORED_SHARE = 0.1     # of the code cells that print anything
+IGNORED_SHARE = 0.1  # of the code cells that print anything
 
 
 def code_cells(slug):
@@ -20,15 +21,29 @@ def code_cells(slug):
 def shared_part(cell):
     """Return what the editions must share of a cell: all but Markdown text, the figures' alternative text and the stamp."""
     metadata = {key: value for key, value in cell.metadata.items() if key not in ("mystnb", "translation")}
-    return {"id": cell.id, "type": cell.cell_type, "metadata": metadata,
-            **({"source": cell.source, "outputs": cell.outputs, "count": cell.execution_count} if cell.cell_type == "code" else {})}
+    return {
+        "id": cell.id,
+        "type": cell.cell_type,
+        "metadata": metadata,
+        **(
+            {"source": cell.source, "outputs": cell.outputs, "count": cell.execution_count}
+            if cell.cell_type == "code"
+            else {}
+        ),
+    }
 
 
 def test_same_chapters():
-    names = {edition: sorted(path.name for path in (BOOK / edition).iterdir() if path.suffix in (".ipynb", ".md"))
-             for edition in ("en", "zh")}
-    alone = {edition: sorted(set(names[edition]) - set(names[other])) for edition, other in (("en", "zh"), ("zh", "en"))}
-    assert not any(alone.values()), f"these pages have no twin: in English {alone['en']}, in Chinese {alone['zh']}. Both editions are written together"
+    names = {
+        edition: sorted(path.name for path in (BOOK / edition).iterdir() if path.suffix in (".ipynb", ".md"))
+        for edition in ("en", "zh")
+    }
+    alone = {
+        edition: sorted(set(names[edition]) - set(names[other])) for edition, other in (("en", "zh"), ("zh", "en"))
+    }
+    assert not any(alone.values()), (
+        f"these pages have no twin: in English {alone['en']}, in Chinese {alone['zh']}. Both editions are written together"
+    )
 
 
 def test_same_contents():
@@ -37,25 +52,35 @@ def test_same_contents():
     parts = {"en": [], "zh": []}
     for part in contents["parts"]:
         for edition in parts:
-            slugs = [chapter["file"].removeprefix(f"book/{edition}/") for chapter in part["chapters"]
-                     if chapter["file"].startswith(f"book/{edition}/") and not chapter["file"].endswith("/index")]
+            slugs = [
+                chapter["file"].removeprefix(f"book/{edition}/")
+                for chapter in part["chapters"]
+                if chapter["file"].startswith(f"book/{edition}/") and not chapter["file"].endswith("/index")
+            ]
             if slugs:
                 parts[edition].append((part.get("numbered", False), slugs))
-    assert parts["en"] == parts["zh"], "_toc.yml lists other chapters, or another order, for one edition than for the other"
+    assert parts["en"] == parts["zh"], (
+        "_toc.yml lists other chapters, or another order, for one edition than for the other"
+    )
     listed = {slug for _, slugs in parts["en"] for slug in slugs} | {"index"}
     there = {path.stem for path in (BOOK / "en").iterdir() if path.suffix in (".ipynb", ".md")}
-    assert listed == there, f"not in _toc.yml: {sorted(there - listed)}; in _toc.yml, but not there: {sorted(listed - there)}"
+    assert listed == there, (
+        f"not in _toc.yml: {sorted(there - listed)}; in _toc.yml, but not there: {sorted(listed - there)}"
+    )
 
 
 @pytest.mark.parametrize("slug", CHAPTERS)
 def test_same_cells(slug):
     english, chinese = (read_notebook(edition, slug).cells for edition in ("en", "zh"))
-    assert [cell.id for cell in english] == [cell.id for cell in chinese], f"other cells, or another order: python -m bookkit sync {slug}"
+    assert [cell.id for cell in english] == [cell.id for cell in chinese], (
+        f"other cells, or another order: python -m bookkit sync {slug}"
+    )
     for one, other in zip(english, chinese):
         assert shared_part(one) == shared_part(other), f"cell {one.id} differs between the editions"
         if one.cell_type == "markdown":
-            assert one.source != other.source or not re.search(r"[a-z]{4}", re.sub(r"`[^`]*`|\$[^$]*\$|\S+\.\w+", "", one.source)), \
-                f"cell {one.id} is not translated"
+            assert one.source != other.source or not re.search(
+                r"[a-z]{4}", re.sub(r"`[^`]*`|\$[^$]*\$|\S+\.\w+", "", one.source)
+            ), f"cell {one.id} is not translated"
 
 
 @pytest.mark.parametrize("slug", CHAPTERS)
@@ -71,7 +96,9 @@ def test_in_step_with_the_tool(slug):
 def test_translations_are_of_the_present_text(slug):
     """Each Chinese Markdown cell was written, or looked at, for the English text as it stands."""
     states = sync.out_of_step(*(read_notebook(edition, slug) for edition in ("en", "zh")))
-    assert not states, f"look at the Chinese text of these cells, then run: python -m bookkit sync {slug} --stamp\n{states}"
+    assert not states, (
+        f"look at the Chinese text of these cells, then run: python -m bookkit sync {slug} --stamp\n{states}"
+    )
 
 
 @pytest.mark.parametrize("slug", CHAPTERS)
@@ -98,7 +125,9 @@ def test_code_cells_are_short_and_explained(slug):
             continue
         assert len(repository.without_set_up(cell.source).splitlines()) <= 25, f"{cell.id} is longer than 25 lines"
         folded_or_check = "solution" in cell.metadata.get("tags", []) or "solution" in before.metadata.get("tags", [])
-        assert before.cell_type == "markdown" or folded_or_check, f"no paragraph stands between {before.id} and {cell.id}"
+        assert before.cell_type == "markdown" or folded_or_check, (
+            f"no paragraph stands between {before.id} and {cell.id}"
+        )
 
 
 @pytest.mark.parametrize("slug", CHAPTERS)

@@ -1,4 +1,5 @@
 """What the prose says must hold: figures, citations, terms, corrections, captions, Chinese typography."""
+
 import random
 import re
 
@@ -17,20 +18,29 @@ CITATION = re.compile(r"\]\(bibliography\.md#([\w-]+)\)")
 TERM = re.compile(r"\[([^\]]+)\]\(glossary\.md#([\w-]+)\)")
 CORRECTION = re.compile(r"\]\(corrections\.md#(c\d{3})\)")
 # What is not prose: code, mathematics, link targets, HTML tags, numbers of corrections and articles, file names.
-NOT_PROSE = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<[^>]+>|\b[AC]\d+(\.\d+)*\b|\barXiv:\S+|CC BY 4\.0", re.S)
+NOT_PROSE = re.compile(
+    r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<[^>]+>|\b[AC]\d+(\.\d+)*\b|\barXiv:\S+|CC BY 4\.0", re.S
+)
 # A figure: a decimal, a percentage, or a whole number of three or more digits. Version numbers have two points. (ASCII:
 # otherwise a Chinese character beside a number would count as a letter of one word with it.)
-FIGURE = re.compile(r"(?<![\w.\-])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{3,}|\d+(?=\s?(?:%|％)))(?!\w|\.\d|,\d{3})", re.ASCII)
+FIGURE = re.compile(
+    r"(?<![\w.\-])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{3,}|\d+(?=\s?(?:%|％)))(?!\w|\.\d|,\d{3})", re.ASCII
+)
 # Numbers of sections and the like, one or several; figures with a unit that the two languages count differently.
 PLACES = r"\d+(?:\.\d+)*(?:\s?(?:,|、|and|to|or|和|至|到|与|–)\s?\d+(?:\.\d+)*)*"
-SECTION = re.compile(rf"(?:sections?|sec\.|chapters?|ch\.|eq\.|equations?|tables?|algorithms?|Python|第|算法|表|式)\s*{PLACES}|{PLACES}\s?[节章]", re.I)
+SECTION = re.compile(
+    rf"(?:sections?|sec\.|chapters?|ch\.|eq\.|equations?|tables?|algorithms?|Python|第|算法|表|式)\s*{PLACES}|{PLACES}\s?[节章]",
+    re.I,
+)
 LARGE_UNIT = re.compile(r"\d[\d,.]*\s?(?:万|亿|千|百|million|billion|trillion|thousand|hundred)")
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\[*`(])|(?<=[。！？])")
 PREDICT = re.compile(r"> \*\*(?:Predict|先预测)")
 FENCED = re.compile(r"^```.*?^```", re.S | re.M)
 # The name of a method or of a convention, no result.
-CONVENTION = re.compile(r"95\s?% (?:\[?confidence )?(?:interval|limit)|95%的?\[?(?:置信)?区间|(?:divi\w+ by|factor|除以)\s?255|256 (?:grey )?levels|256个?级")
-CHANCE = 0.1            # with which a random number of the same form may pass for a figure
+CONVENTION = re.compile(
+    r"95\s?% (?:\[?confidence )?(?:interval|limit)|95%的?\[?(?:置信)?区间|(?:divi\w+ by|factor|除以)\s?255|256 (?:grey )?levels|256个?级"
+)
+CHANCE = 0.1  # with which a random number of the same form may pass for a figure
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 GLOSSARY = yaml.safe_load((BOOK / "glossary.yml").read_text("utf8"))
 CORRECTIONS = yaml.safe_load((BOOK / "corrections.yml").read_text("utf8"))
@@ -69,7 +79,12 @@ def evidence_in(cells):
     for cell in cells:
         if cell.cell_type == "code":
             texts += [cell.source, *(output.get("text", "") for output in cell.outputs)]
-            texts += [str(value) for output in cell.outputs for kind, value in output.get("data", {}).items() if kind.startswith("text/")]
+            texts += [
+                str(value)
+                for output in cell.outputs
+                for kind, value in output.get("data", {}).items()
+                if kind.startswith("text/")
+            ]
     return numbers_in("\n".join(texts))
 
 
@@ -86,7 +101,7 @@ def figures_without_citation(text):
                 continue
             prose = YEAR.sub(" ", SECTION.sub(" ", NOT_PROSE.sub(" ", CONVENTION.sub(" ", sentence))))
             for match in FIGURE.finditer(prose):
-                yield match.group(), prose[match.end():match.end() + 2].strip()[:1] in ("%", "％"), sentence.strip()
+                yield match.group(), prose[match.end() : match.end() + 2].strip()[:1] in ("%", "％"), sentence.strip()
 
 
 def statements_of(cells, texts):
@@ -109,17 +124,25 @@ def chance(figure, percent, known, generator):
     """Return how often a random number of a figure's form (digits, decimals, percentage) would be among the known ones."""
     whole, _, decimals = figure.replace(",", "").partition(".")
     low = 0 if len(whole) == 1 else 10 ** (len(whole) - 1)
-    drawn = [f"{generator.randrange(low, 10 ** len(whole))}" + (f".{generator.randrange(10 ** len(decimals)):0{len(decimals)}}" if decimals else "")
-             for _ in range(100)]
+    drawn = [
+        f"{generator.randrange(low, 10 ** len(whole))}"
+        + (f".{generator.randrange(10 ** len(decimals)):0{len(decimals)}}" if decimals else "")
+        for _ in range(100)
+    ]
     return sum(supported(number, percent, known) for number in drawn) / len(drawn)
 
 
 @pytest.mark.parametrize("edition, slug, texts, cells", PAGES)
 def test_figures_in_prose_are_computed_or_cited(edition, slug, texts, cells):
     """A figure stands in the code or an output of its own section, or its own sentence carries a citation."""
-    unsupported = [f"{figure} in: {sentence[:90]!r}" for figure, percent, sentence, known in statements_of(cells, texts)
-                   if not supported(figure, percent, known)]
-    assert not unsupported, "figures that no output of their section shows and no citation supports:\n" + "\n".join(unsupported)
+    unsupported = [
+        f"{figure} in: {sentence[:90]!r}"
+        for figure, percent, sentence, known in statements_of(cells, texts)
+        if not supported(figure, percent, known)
+    ]
+    assert not unsupported, "figures that no output of their section shows and no citation supports:\n" + "\n".join(
+        unsupported
+    )
 
 
 def test_a_wrong_figure_would_rarely_pass():
@@ -160,7 +183,9 @@ def test_citations_exist_and_all_entries_are_cited():
 def test_bibliography_entries_can_be_found(key):
     """Each entry has authors, title, year, and an address or a publisher by which a reader can find it."""
     entry = BIBLIOGRAPHY[key]
-    assert {"title", "year"} <= set(entry.fields) and (entry.persons or "key" in entry.fields or "organization" in entry.fields)
+    assert {"title", "year"} <= set(entry.fields) and (
+        entry.persons or "key" in entry.fields or "organization" in entry.fields
+    )
     assert {"doi", "eprint", "url", "publisher", "isbn", "journal", "booktitle"} & set(entry.fields)
     assert YEAR.fullmatch(entry.fields["year"])
 
@@ -170,7 +195,9 @@ def test_citations_are_the_same_in_both_editions(edition):
     for slug in CHAPTERS:
         for one, other in zip(read_notebook("en", slug).cells, read_notebook("zh", slug).cells):
             assert sorted(CITATION.findall(one.source)) == sorted(CITATION.findall(other.source)), f"{slug}: {one.id}"
-            assert sorted(CORRECTION.findall(one.source)) == sorted(CORRECTION.findall(other.source)), f"{slug}: {one.id}"
+            assert sorted(CORRECTION.findall(one.source)) == sorted(CORRECTION.findall(other.source)), (
+                f"{slug}: {one.id}"
+            )
 
 
 @pytest.mark.parametrize("edition, slug, texts, cells", PAGES)
@@ -179,7 +206,9 @@ def test_terms_are_the_glossary_s(edition, slug, texts, cells):
         for words, key in TERM.findall(text):
             assert key in GLOSSARY, f"no term {key} in glossary.yml"
             term = GLOSSARY[key][edition].lower()
-            assert words.lower() in (term, f"{term}s", f"{term}es", re.sub("y$", "ies", term)), f"'{words}' links to the term '{term}'"
+            assert words.lower() in (term, f"{term}s", f"{term}es", re.sub("y$", "ies", term)), (
+                f"'{words}' links to the term '{term}'"
+            )
 
 
 def test_terms_are_introduced_where_the_glossary_says():
@@ -191,7 +220,9 @@ def test_terms_are_introduced_where_the_glossary_says():
                 continue
             text = texts[edition, entry["introduced"]]
             pattern = rf"\]\(glossary\.md#{key}\)\s?{re.escape(brackets[0])}{re.escape(entry[other])}"
-            assert re.search(pattern, text, re.I), f"{edition}/{entry['introduced']} does not introduce {key} with its {other} term"
+            assert re.search(pattern, text, re.I), (
+                f"{edition}/{entry['introduced']} does not introduce {key} with its {other} term"
+            )
         assert all(entry[f"meaning_{edition}"].strip() for edition in ("en", "zh"))
 
 
@@ -203,9 +234,13 @@ def test_terms_are_translated_as_the_glossary_says(slug):
             continue
         english, chinese = (NOT_PROSE.sub(" ", cell.source).lower() for cell in (one, other))
         for term in GLOSSARY.values():
-            if term["en"] != term["zh"] and re.search(rf"(?<![\w-]){re.escape(term['en'].lower())}(?:s|es)?(?![\w-])", english):
+            if term["en"] != term["zh"] and re.search(
+                rf"(?<![\w-]){re.escape(term['en'].lower())}(?:s|es)?(?![\w-])", english
+            ):
                 words = [term["zh"], *term.get("also_zh", []), term["en"]]
-                assert any(word.lower() in chinese for word in words), f"{one.id}: '{term['en']}' is not {' or '.join(words[:-1])} in Chinese"
+                assert any(word.lower() in chinese for word in words), (
+                    f"{one.id}: '{term['en']}' is not {' or '.join(words[:-1])} in Chinese"
+                )
 
 
 def test_no_two_terms_share_a_name():
@@ -227,7 +262,9 @@ def test_corrections_and_chapters_agree():
         for edition in ("en", "zh"):
             if "shown" in entry:
                 slug = entry["shown"].partition("#")[0]
-                assert slug in named.get((edition, number), ()), f"{number} points to {edition}/{slug}, which does not name it"
+                assert slug in named.get((edition, number), ()), (
+                    f"{number} points to {edition}/{slug}, which does not name it"
+                )
             assert entry[f"claim_{edition}"].strip() and entry[f"right_{edition}"].strip()
 
 
@@ -239,10 +276,14 @@ def test_figures_have_alternative_text_and_caption(edition, slug):
         if cell.cell_type == "code" and any("image/png" in output.get("data", {}) for output in cell.outputs):
             text = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
             assert len(text) >= 15, f"{cell.id} has no alternative text that says what it shows"
-            assert bool(re.search(r"[\u4e00-\u9fff]", text)) == (edition == "zh"), f"{cell.id}: alternative text in the wrong language"
+            assert bool(re.search(r"[\u4e00-\u9fff]", text)) == (edition == "zh"), (
+                f"{cell.id}: alternative text in the wrong language"
+            )
             if "solution" not in cell.metadata.get("tags", []):
                 start = "*Figure:" if edition == "en" else "*图："
-                assert following is not None and following.source.startswith(start), f"{cell.id} has no caption below it"
+                assert following is not None and following.source.startswith(start), (
+                    f"{cell.id} has no caption below it"
+                )
 
 
 CHINESE_FAULTS = {
@@ -258,7 +299,7 @@ def test_chinese_typography(edition, slug, texts, cells):
         prose = re.sub(r"```.*?```|\$\$.*?\$\$", "", text, flags=re.S)
         for fault, pattern in CHINESE_FAULTS.items():
             found = re.search(pattern, prose)
-            assert not found, f"{fault}: {prose[max(0, found.start() - 20):found.end() + 20]!r}"
+            assert not found, f"{fault}: {prose[max(0, found.start() - 20) : found.end() + 20]!r}"
 
 
 @pytest.mark.parametrize("edition, slug, texts, cells", PAGES)
@@ -267,7 +308,9 @@ def test_emphasis_renders(edition, slug, texts, cells):
     for text in texts:
         prose = re.sub(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$", "", text, flags=re.S)
         rendered = MarkdownIt().enable("table").render(prose)
-        assert "**" not in rendered and not re.search(r"\*[^\s*][^*]*\*", rendered), re.search(r".{0,40}\*.{0,40}", rendered).group()
+        assert "**" not in rendered and not re.search(r"\*[^\s*][^*]*\*", rendered), re.search(
+            r".{0,40}\*.{0,40}", rendered
+        ).group()
 
 
 @pytest.mark.parametrize("edition, slug, texts, cells", PAGES)
@@ -275,4 +318,6 @@ def test_boxes_have_a_known_title(edition, slug, texts, cells):
     for text in texts:
         for title in re.findall(r"(?m)^> \*\*([^*]+)\*\*", text):
             name = title.strip(" .:。：").lower()
-            assert name in BOXES and bool(re.search(r"[\u4e00-\u9fff]", name)) == (edition == "zh"), f"unknown box '{title}'"
+            assert name in BOXES and bool(re.search(r"[\u4e00-\u9fff]", name)) == (edition == "zh"), (
+                f"unknown box '{title}'"
+            )

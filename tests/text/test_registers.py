@@ -1,4 +1,5 @@
 """What the book's data files and chapters must hold for its readers: registers, questions, exercises, planted bugs, teaching notes."""
+
 import ast
 import re
 from collections import Counter
@@ -12,15 +13,22 @@ from bookkit.facts import STUB, exercises, python_of
 from bookkit.places import Places
 
 CHAPTERS = chapters()
-TAUGHT = [slug for slug in CHAPTERS if not is_article(slug)]      # those with exercises and teaching notes
-COVERAGE, QUESTIONS, CORRECTIONS, PLANNED = (yaml.safe_load((BOOK / f"{name}.yml").read_text("utf8"))
-                                            for name in ("coverage", "faq", "corrections", "planned_chapters"))
-ITEMS = {"A0": 36, "A1": 77, "A2": 45, "A3": 20, "A4": 29}      # of the five articles, as listed when the book was planned
-FAULTS = 192                                                    # statements found wrong, loose or unsourced
-CAUGHT = 0.8                                                    # of the planted bugs, at least
-TEACHING_PARTS = {"en": ["Goals", "Time", "Before", "Board plan", "Common mistakes", "Questions to ask", "Assessment"],
-                  "zh": ["目标", "课时", "先修", "板书", "常见错误", "课堂提问", "评分标准"]}
-RIGHT, OPTION = {"en": "Right.", "zh": "正确。"}, re.compile(r"<details><summary>(.+?)</summary>\n\n(.*?)\n\n</details>", re.S)
+TAUGHT = [slug for slug in CHAPTERS if not is_article(slug)]  # those with exercises and teaching notes
+COVERAGE, QUESTIONS, CORRECTIONS, PLANNED = (
+    yaml.safe_load((BOOK / f"{name}.yml").read_text("utf8"))
+    for name in ("coverage", "faq", "corrections", "planned_chapters")
+)
+ITEMS = {"A0": 36, "A1": 77, "A2": 45, "A3": 20, "A4": 29}  # of the five articles, as listed when the book was planned
+FAULTS = 192  # statements found wrong, loose or unsourced
+CAUGHT = 0.8  # of the planted bugs, at least
+TEACHING_PARTS = {
+    "en": ["Goals", "Time", "Before", "Board plan", "Common mistakes", "Questions to ask", "Assessment"],
+    "zh": ["目标", "课时", "先修", "板书", "常见错误", "课堂提问", "评分标准"],
+}
+RIGHT, OPTION = (
+    {"en": "Right.", "zh": "正确。"},
+    re.compile(r"<details><summary>(.+?)</summary>\n\n(.*?)\n\n</details>", re.S),
+)
 PLACES = Places(BOOK)
 
 
@@ -30,7 +38,9 @@ def test_coverage_names_every_item():
     for number, item in COVERAGE.items():
         assert item["item_en"].strip() and item["item_zh"].strip() and item.get("covered", item.get("planned")), number
     covered, planned = (sum(key in item for item in COVERAGE.values()) for key in ("covered", "planned"))
-    print(f"coverage: {len(COVERAGE)} of {sum(ITEMS.values())} items mapped, {covered} covered, {planned} wholly or partly planned by chapter")
+    print(
+        f"coverage: {len(COVERAGE)} of {sum(ITEMS.values())} items mapped, {covered} covered, {planned} wholly or partly planned by chapter"
+    )
 
 
 @pytest.mark.parametrize("edition", ["en", "zh"])
@@ -51,9 +61,17 @@ def test_every_question_of_the_articles_is_answered():
     asked = [number for entry in QUESTIONS.values() for number in entry["asked"]]
     assert {number for number, item in COVERAGE.items() if item["kind"] == "FAQ"} <= set(asked) <= set(COVERAGE)
     for key, entry in QUESTIONS.items():
-        assert all(f"faq#{key}" in COVERAGE[number]["covered"] for number in entry["asked"] if COVERAGE[number]["kind"] == "FAQ"), key
-        assert 2 <= len(re.findall(r"[.?!](?=\s|$)", re.sub(r"\]\([^)]*\)|et al\.|vs\.", "", entry["answer_en"]))) <= 5, f"{key}: two to four sentences"
-        assert entry["proof"] and any(PLACES.find("en", target).by_code for target in entry["proof"]), f"{key} is shown by no cell"
+        assert all(
+            f"faq#{key}" in COVERAGE[number]["covered"]
+            for number in entry["asked"]
+            if COVERAGE[number]["kind"] == "FAQ"
+        ), key
+        assert (
+            2 <= len(re.findall(r"[.?!](?=\s|$)", re.sub(r"\]\([^)]*\)|et al\.|vs\.", "", entry["answer_en"]))) <= 5
+        ), f"{key}: two to four sentences"
+        assert entry["proof"] and any(PLACES.find("en", target).by_code for target in entry["proof"]), (
+            f"{key} is shown by no cell"
+        )
 
 
 def test_the_register_is_whole():
@@ -68,7 +86,9 @@ def test_the_register_is_whole():
         assert ("shown" in entry) != ("planned" in entry), number
         assert entry.get("was") != entry["mark"], number
         # These four are about what the articles promise and how they are laid out: they are their own source.
-        assert entry["sources"] or number in ("C010", "C019", "C020", "C021") or PLACES.find("en", entry["shown"]).by_code, f"{number} has neither a source nor a cell"
+        assert (
+            entry["sources"] or number in ("C010", "C019", "C020", "C021") or PLACES.find("en", entry["shown"]).by_code
+        ), f"{number} has neither a source nor a cell"
 
 
 @pytest.mark.parametrize("slug", TAUGHT)
@@ -81,7 +101,9 @@ def test_stubs_are_the_same_python_in_both_editions(slug):
         assert stubs == STUB.findall(chinese.source), f"{identifier}: the two editions have different stubs"
         ast.parse(stubs[0])
         assert "Start from:" in english.source and "从这里开始：" in chinese.source, identifier
-        assert re.search(r"^\*[^*]+\.\*", english.source, re.M), f"{identifier}: the task does not say how long it takes"
+        assert re.search(r"^\*[^*]+\.\*", english.source, re.M), (
+            f"{identifier}: the task does not say how long it takes"
+        )
 
 
 @pytest.mark.parametrize("slug", CHAPTERS)
@@ -108,7 +130,9 @@ def test_self_check_questions(slug):
         right[edition] = [[answer.startswith(RIGHT[edition]) for _, answer in found] for found in options]
         assert all(row.count(True) == 1 for row in right[edition])
     assert right["en"] == right["zh"]
-    assert max(Counter(row.index(True) for row in right["en"]).values()) < len(right["en"]), "the right answer always stands at the same place"
+    assert max(Counter(row.index(True) for row in right["en"]).values()) < len(right["en"]), (
+        "the right answer always stands at the same place"
+    )
 
 
 @pytest.mark.parametrize("edition", ["en", "zh"])

@@ -20,8 +20,12 @@ import importlib
 # Each loader lives in a module of its own, which is imported when the loader is first asked for: a chapter's proof then
 # depends on the loaders that it uses, and on no other.
 _MODULES = {
-    "load_autompg": "cars", "AUTOMPG_COLUMNS": "cars", "load_mnist": "digits", "load_cifar10": "photographs",
-    "load_sentiment": "reviews", "DataError": "files",
+    "load_autompg": "cars",
+    "AUTOMPG_COLUMNS": "cars",
+    "load_mnist": "digits",
+    "load_cifar10": "photographs",
+    "load_sentiment": "reviews",
+    "DataError": "files",
 }
 
 

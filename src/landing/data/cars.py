@@ -31,8 +31,12 @@ def load_autompg(test_fraction=0.2, seed=0):
     column of `mlxtend.data.autompg_data()` is all NaN: the cars' names, read as numbers.)
     """
     files.check_fraction(test_fraction)
-    content = files.installed_bytes("mlxtend", "0.25.0", "data/data/autompg.csv.gz",
-                               "6ab76e3754350d7c037f1ca10c4911b91eba14487a4734b571e54a687e9a3023")
+    content = files.installed_bytes(
+        "mlxtend",
+        "0.25.0",
+        "data/data/autompg.csv.gz",
+        "6ab76e3754350d7c037f1ca10c4911b91eba14487a4734b571e54a687e9a3023",
+    )
     table = np.loadtxt(io.BytesIO(content), delimiter=",", usecols=(0, 1, 2, 3, 4, 5, 6, 8))  # 7 is the car's name
     x, y = np.ascontiguousarray(table[:, :-1]), table[:, -1].copy()
     order = np.random.default_rng(seed).permutation(len(x))

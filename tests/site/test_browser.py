@@ -60,7 +60,7 @@ def examine_page(page, address, site, path):
     settle(page)
     if name == "search.html":
         wait_for_search(page)
-    faults = [] if page.locator("h1").first.inner_text() else ["no heading"]
+    faults = [] if page.locator("h1:visible").first.inner_text() else ["no heading"]
     if edition and page.evaluate("document.documentElement.dataset.theme") != "light":
         faults.append("the page does not follow the system's light theme")
     faults += mathematics_faults(page) + axe_faults(page)

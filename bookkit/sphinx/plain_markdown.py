@@ -16,12 +16,14 @@ BOXES = {
     "warning": "warning",
     "remember": "important",
     "predict": "predict",
+    "a common mistake": "warning",
     "what the documents say": "documents",
     "说明": "note",
     "提示": "tip",
     "注意": "warning",
     "记住": "important",
     "先预测": "predict",
+    "常见错误": "warning",
     "原文怎么说": "documents",
 }
 CAPTION_STARTS = ("Figure:", "图：")

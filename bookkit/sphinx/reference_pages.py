@@ -1,6 +1,6 @@
-"""The pages made from data for both editions: glossary, corrections, questions, coverage, status, addresses of citations.
+"""The pages made from data for both editions: glossary, notation, corrections, questions, coverage, status, addresses of citations.
 
-Each of these pages holds directives. Their entries come from `glossary.yml`, `corrections.yml`, `faq.yml` and
+Each of these pages holds directives. Their entries come from `glossary.yml`, `notation.yml`, `corrections.yml`, `faq.yml` and
 `coverage.yml`; the status from the committed notebooks. Chapters link to an entry as to a heading
 (`glossary.md#gradient`, `corrections.md#c022`, `bibliography.md#kingma2015adam`), and these files to cells by the
 targets of `places.py`; MyST checks all these addresses while it builds.
@@ -47,6 +47,7 @@ LABELS = {
         "coverage": ("item", "section", "kind", "what the article has", "where this book treats it"),
         "covered": "{total} items: {covered} covered, {partly} covered in part with more planned for a later chapter, "
         "{planned} planned for a later chapter.",
+        "notation": ("symbol", "in programs", "shape", "meaning"),
         "status": ("chapter", "time", "peak memory", "data", "code cells", "checks", "exercises", "self-check"),
         "no data": "generated or bundled with a library",
         "run": "All {chapters} chapters: {minutes:.0f} minutes on {cores} CPU cores, {checks} checks, {exercises} exercises.",
@@ -74,6 +75,7 @@ LABELS = {
         "proof": "；演示见",
         "coverage": ("条目", "原文章节", "类别", "原文内容", "本书何处讲到"),
         "covered": "共{total}条：已覆盖{covered}条，已部分覆盖、其余计划写入后续章节{partly}条，计划写入后续章节{planned}条。",
+        "notation": ("符号", "程序中的名称", "形状", "含义"),
         "status": ("章节", "用时", "内存峰值", "数据", "代码单元格", "检查", "练习", "自测题"),
         "no data": "现场生成或随库附带",
         "run": "全部{chapters}章：{cores}个CPU核上共{minutes:.0f}分钟，{checks}项检查，{exercises}道练习。",
@@ -390,6 +392,23 @@ class TableDirective(FromData):
         return f"{slug}.md" if isinstance(self.places.pages[self.edition][slug], str) else f"{slug}.ipynb"
 
 
+class Notation(TableDirective):
+    """The symbols and names of one group (the argument): data, network, training, judging, size."""
+
+    def content_nodes(self):
+        rows = [
+            [
+                entry["symbol"],
+                f"`{entry['code']}`",
+                entry.get("shape_zh", entry["shape"]) if self.edition == "zh" else entry["shape"],
+                entry[self.edition],
+            ]
+            for entry in self.read("notation").values()
+            if entry["group"] == self.arguments[0]
+        ]
+        return [*self.table(self.labels["notation"], rows)]
+
+
 class Coverage(TableDirective):
     """The items of one article (the argument) and where the book treats them; without an argument, the counts."""
 
@@ -537,6 +556,7 @@ def setup(app):
     app.add_directive("correction-entries", Corrections)
     app.add_directive("correction-counts", CorrectionCounts)
     app.add_directive("question-entries", Questions)
+    app.add_directive("notation-table", Notation)
     app.add_directive("coverage-table", Coverage)
     app.add_directive("status-table", Status)
     app.add_transform(CellAddresses)

@@ -32,6 +32,7 @@ PAGES = [
     "coverage",
     "corrections",
     "glossary",
+    "notation",
     "bibliography",
     "search",
     "genindex",

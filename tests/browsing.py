@@ -69,9 +69,13 @@ def open_page(browser, **options):
 def settle(page):
     """Wait until a page and its mathematics stand, and until no colour is on its way to another."""
     page.wait_for_load_state("load")
+    # At most ten seconds: a transition that is never drawn never ends, and a test would wait for ever.
     page.evaluate("""async () => {
-        await window.MathJax?.startup?.promise;
-        await Promise.all(document.getAnimations().filter(one => one instanceof CSSTransition).map(one => one.finished.catch(() => 0)));
+        const settled = async () => {
+            await window.MathJax?.startup?.promise;
+            await Promise.all(document.getAnimations().filter(one => one instanceof CSSTransition).map(one => one.finished.catch(() => 0)));
+        };
+        await Promise.race([settled(), new Promise(done => setTimeout(done, 10000))]);
     }""")
 
 

@@ -99,7 +99,7 @@ def wait_for_search(page):
 @pytest.mark.parametrize(
     "edition, query, expected",
     [
-        ("zh", "梯度下降", "linear-regression"),
+        ("zh", "梯度下降算法", "linear-regression"),
         ("zh", "反向传播", "backprop"),
         ("zh", "均方误差", "linear-regression"),
         ("zh", "bootstrap", "linear-regression"),

@@ -400,13 +400,13 @@ class Notation(TableDirective):
             [
                 entry["symbol"],
                 f"`{entry['code']}`",
-                entry.get("shape_zh", entry["shape"]) if self.edition == "zh" else entry["shape"],
+                entry.get(f"shape_{self.edition}", entry["shape"]),
                 entry[self.edition],
             ]
             for entry in self.read("notation").values()
             if entry["group"] == self.arguments[0]
         ]
-        return [*self.table(self.labels["notation"], rows)]
+        return self.table(self.labels["notation"], rows)
 
 
 class Coverage(TableDirective):

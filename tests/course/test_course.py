@@ -365,7 +365,8 @@ def test_slides_and_handouts_open_from_the_disk(course, browser, edition):
     first = page.url
     for _ in range(3):
         page.keyboard.press("Space")
-    assert page.url != first and page.locator("section.present section.present").is_visible()
+    page.wait_for_url(lambda url: url != first)  # reveal.js writes the address a little after the slide
+    assert page.locator("section.present section.present").is_visible()
     page.goto((course / edition / "student" / "backprop.html").as_uri())
     page.wait_for_selector("mjx-container")
     assert page.locator("mjx-merror").count() == 0 and faults == []

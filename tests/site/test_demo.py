@@ -206,7 +206,7 @@ def test_logits_agree_with_python(laboratory, python, product):
 
 
 def test_saliency_agrees_with_python(laboratory, python):
-    """On pictures with a trace of grain, as in the chapter: at ties between blank pixels the slope is not unique."""
+    """On pictures with a trace of grain: at ties between blank pixels the slope is not unique."""
     pictures = data.load_mnist(source="packaged")[1][0][::100] / 255 + np.random.default_rng(0).uniform(
         0, 1e-3, (10, 28, 28)
     )

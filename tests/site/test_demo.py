@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from assembler import MULTIPLY, encode, module
 from browsing import PHONE, axe_faults, interface_faults, open_page, set_theme, watched
 
 from bookkit import BOOK, ROOT
@@ -78,9 +79,47 @@ def python():
         "header": json.loads((ASSETS / "digits.json").read_text("utf8")),
         "blob": (ASSETS / "digits.bin").read_bytes(),
     }
-    for cell in ("windows", "prepare", "forward", "backward", "saliency", "cover", "normalise"):
+    for cell in ("windows", "prepare", "forward", "cover", "normalise"):
         exec(sources[cell], names)
     return names
+
+
+def slopes_by(python, layers, picture, digit):
+    """The gradient of one logit by each pixel: the layers' backward passes in NumPy, for the map that the demo draws."""
+    inputs = [picture.reshape(-1, 1)]
+    for layer in layers:
+        inputs.append(python["FORWARD"][layer["kind"]](inputs[-1], layer))
+    delta = np.eye(10, dtype=picture.dtype)[digit]
+    for layer, x in zip(reversed(layers), reversed(inputs[:-1])):
+        if layer["kind"] == "convolution":
+            by_patches = (delta @ layer["weights"].T).reshape(*layer["pixels"].shape, -1)
+            gradient = np.zeros((len(x) + 1, x.shape[1]), x.dtype)
+            np.add.at(gradient, layer["pixels"], by_patches)
+            delta = gradient[:-1]
+        elif layer["kind"] == "pool":
+            winners = np.take_along_axis(layer["pixels"], x[layer["pixels"]].argmax(axis=1), axis=1)
+            gradient = np.zeros_like(x)
+            np.add.at(gradient, (winners, np.arange(x.shape[1])), delta)
+            delta = gradient
+        elif layer["kind"] == "affine":
+            delta = delta * layer["scale"]
+        elif layer["kind"] == "relu":
+            delta = delta * (x > 0)
+        else:
+            delta = (layer["weights"] @ delta).reshape(x.shape)
+    return delta.ravel()
+
+
+def test_the_reference_slopes_are_differences(python):
+    """A finite difference in 64 bits confirms them at the steepest pixels, on a picture without ties."""
+    layers = python["prepare"](python["header"], python["blob"], "float64")
+    picture = data.load_mnist(source="packaged")[1][0][3].ravel() / 255
+    picture = picture + np.random.default_rng(0).uniform(0, 1e-3, 784)
+    slopes = slopes_by(python, layers, picture, 5)
+    for place in np.argsort(-np.abs(slopes))[:10]:
+        nudge = 1e-6 * np.eye(784)[place]
+        above, below = (python["forward"](layers, picture + sign * nudge)[5] for sign in (1, -1))
+        assert np.isclose((above - below) / 2e-6, slopes[place], rtol=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +135,62 @@ def laboratory(browser, address):
         assert page.faults == []
 
 
+def lines_of(cell):
+    """The JavaScript that a Markdown cell of the chapter prints."""
+    text = next(one.source for one in read_notebook("en", SLUG).cells if one.id == cell)
+    return re.search(r"```javascript\n(.*?)```", text, re.S)[1]
+
+
+def test_the_printed_forward_pass_agrees_with_python(laboratory, python):
+    """The lines of the chapter, by themselves, give the logits of 50 held-out digits and of the stored examples."""
+    pictures = data.load_mnist(source="packaged")[1][0][::20]
+    exact = python["prepare"](python["header"], python["blob"], "float64")
+    expected = [python["forward"](exact, picture / 255) for picture in pictures]
+    lines = lines_of("javascript-lines")
+    assert len(lines.splitlines()) <= 30 and max(map(len, lines.splitlines())) <= 80
+    found = laboratory.evaluate(
+        """async ([lines, pictures]) => {
+        const file = URL.createObjectURL(new Blob([lines], { type: "text/javascript" }));
+        globalThis.printed = await import(file);
+        return pictures.map(picture =>
+          Array.from(printed.forward(model.layers, Float32Array.from(picture, byte => byte / 255))));
+      }""",
+        [lines, pictures.reshape(len(pictures), -1).tolist()],
+    )
+    assert np.shape(found) == (50, 10) and np.abs(np.array(found) - expected).max() < 1e-4
+    stored = laboratory.evaluate(
+        "model.examples.map(({ picture, logits }) => printed.forward(model.layers, picture).map((x, i) => x - logits[i]))"
+        ".map(d => Array.from(d))"
+    )
+    assert len(stored) == 12 and np.abs(stored).max() < 1e-4
+
+
+def test_the_printed_clock_divides_its_error(laboratory):
+    """On a clock of coarse steps that the test moves, a pass is timed right by the chapter's lines and by the demo's."""
+    found = laboratory.evaluate(
+        """async lines => {
+        const file = URL.createObjectURL(new Blob([lines], { type: "text/javascript" }));
+        const { timeOfPass } = await import(file), now = performance.now;
+        let time = 0;
+        const pass = () => { time += 0.37373; };
+        try {
+          performance.now = () => Math.floor(time * 10) / 10;
+          return [timeOfPass(pass), demo.timeOfPass(pass)];
+        } finally {
+          performance.now = now;
+        }
+      }""",
+        lines_of("javascript-time"),
+    )
+    assert len(found) == 2 and np.abs(np.array(found) / 0.37373 - 1).max() < 0.1 / 20
+
+
 @pytest.mark.parametrize("product", ["JavaScript", "WebAssembly"])
 def test_logits_agree_with_python(laboratory, python, product):
     """The stored examples and the held-out digits give the logits that the chapter's NumPy gives."""
     pictures = data.load_mnist(source="packaged")[1][0][::20]
     exact = python["prepare"](python["header"], python["blob"], "float64")
-    expected = [python["forward"](exact, picture / 255)[0] for picture in pictures]
+    expected = [python["forward"](exact, picture / 255) for picture in pictures]
     found = laboratory.evaluate(
         """([pictures, product]) => pictures.map(picture => Array.from(
         network.forward(model.layers, Float32Array.from(picture, byte => byte / 255), model.products[product]).logits))""",
@@ -117,7 +206,7 @@ def test_logits_agree_with_python(laboratory, python, product):
 
 
 def test_saliency_agrees_with_python(laboratory, python):
-    """On pictures with a trace of grain, as in the chapter: at ties between blank pixels the slope is not unique."""
+    """On pictures with a trace of grain: at ties between blank pixels the slope is not unique."""
     pictures = data.load_mnist(source="packaged")[1][0][::100] / 255 + np.random.default_rng(0).uniform(
         0, 1e-3, (10, 28, 28)
     )
@@ -130,7 +219,7 @@ def test_saliency_agrees_with_python(laboratory, python):
     )
     exact = python["prepare"](python["header"], python["blob"], "float64")
     for i, picture in enumerate(pictures):
-        expected = python["saliency"](exact, picture, i).ravel()
+        expected = slopes_by(python, exact, picture, i)
         assert (
             np.abs(expected).max() > 0.1 and np.shape(found[i]) == (2, 784) and np.abs(found[i] - expected).max() < 1e-3
         )
@@ -206,8 +295,8 @@ def test_every_kind_of_layer_agrees_with_python(laboratory, python):
     prepared = python["prepare"](header, blob)
     assert len(found) == 2
     for logits, slopes in found:
-        assert np.abs(np.array(logits) - python["forward"](prepared, picture)[0]).max() < 1e-3
-        assert np.abs(np.array(slopes) - python["saliency"](prepared, picture, 3).ravel()).max() < 1e-3
+        assert np.abs(np.array(logits) - python["forward"](prepared, picture)).max() < 1e-3
+        assert np.abs(np.array(slopes) - slopes_by(python, prepared, picture, 3)).max() < 1e-3
 
 
 def test_preprocessing_agrees_with_python(laboratory, python):
@@ -223,6 +312,18 @@ def test_preprocessing_agrees_with_python(laboratory, python):
         )
         assert np.abs(np.array(found).reshape(28, 28) - python["normalise"](ink)).max() < 1e-4
     assert laboratory.evaluate("preprocess.normalise(new Float32Array(12), 4)") is None
+
+
+def test_the_module_is_what_its_source_gives(python):
+    """multiply.wasm is byte for byte the text in assembler.py, with memory for the largest product of this network."""
+    numbers = []
+    for layer in python["prepare"](python["header"], python["blob"]):
+        if "weights" in layer:
+            rows = len(layer["pixels"]) if "pixels" in layer else 1
+            inner, columns = layer["weights"].shape
+            numbers.append(rows * inner + inner * columns + rows * columns)
+    pages = -(-4 * max(numbers) // 65536)
+    assert (ASSETS / "multiply.wasm").read_bytes() == module(encode(MULTIPLY), pages)
 
 
 def test_recognises_the_held_out_digits(laboratory):
@@ -472,6 +573,33 @@ def test_works_where_webassembly_is_switched_off(browser, address):
         draw(page, STROKES[3])
         expect_digit(page, 3)
         assert page.faults == []
+
+
+POLICY = "script-src 'self' 'unsafe-inline'; connect-src 'self'"
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_under_a_policy_that_refuses_webassembly(browser, address, allowed):
+    """Without 'wasm-unsafe-eval' the browser refuses the module, and the demo answers by the loop in JavaScript."""
+    policy = POLICY.replace(";", " 'wasm-unsafe-eval';") if allowed else POLICY
+    with open_page(browser) as page:
+
+        def with_policy(route):
+            response = route.fetch()
+            route.fulfill(response=response, headers=response.headers | {"content-security-policy": policy})
+
+        page.route(f"**/{SLUG}.html", with_policy)
+        start(page, address)
+        assert page.locator(".digit-demo input[type=radio]").count() == 1 + allowed
+        draw(page, STROKES[3])
+        expect_digit(page, 3)
+        assert float(re.search(r"digits: (\S+?)\.$", page.locator(".demo-time").inner_text())[1]) < 1e-4
+        sent = page.evaluate(
+            "fetch('https://example.org/', { method: 'POST', body: 'ink' }).then(() => 'sent', () => 'refused')"
+        )
+        assert sent == "refused"
+        # The policy's own message about that request is the only fault.
+        assert all("example.org" in fault for fault in page.faults), page.faults
 
 
 @pytest.fixture(scope="module")

@@ -138,7 +138,7 @@ export function saliency(layers, inputs, digit, product = multiply) {
   return delta;
 }
 
-// The matrix product again, by the module that the chapter assembles.
+// The matrix product again, by the module whose text is in tests/assembler.py.
 export async function loadProduct(bytes) {
   const { instance } = await WebAssembly.instantiate(bytes);
   const { memory, multiply } = instance.exports;

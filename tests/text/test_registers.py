@@ -142,3 +142,11 @@ def test_teaching_notes(slug, edition):
     found = [title.strip(" .:。：") for title in re.findall(r"(?m)^(?:[-*] )?\*\*([^*]+)\*\*", notes)]
     assert [title for title in found if title in TEACHING_PARTS[edition]] == TEACHING_PARTS[edition]
     assert "|---" in notes.replace(" ", ""), "no rubric"
+
+
+def test_the_model_card_carries_the_measured_test_result():
+    digits = {cell.id: cell for cell in read_notebook("en", "cnn-mnist").cells}
+    export = {cell.id: cell for cell in read_notebook("en", "export").cells}
+    printed = "".join(output.get("text", "") for output in digits["test-open"].outputs)
+    wrong, total = re.search(r"full data, test digits: ([\d,]+) wrong of ([\d,]+)", printed).groups()
+    assert f"wrong_on_test = {wrong}  # of {total}" in export["card-interval"].source

@@ -503,3 +503,57 @@ def test_the_chapter_s_own_server_refuses_and_stops_in_order(chapter):
     assert chapter["prediction"](reply) == expected[0]
     assert server.process.wait(timeout=20) == -signal.SIGTERM
     server.guard.communicate()
+
+
+def test_the_queue_of_the_chapter_s_own_server_is_bounded_for_slow_clients_too(chapter):
+    """A hundred clients whose heads arrive before any body: the places are counted again when the body is there."""
+    limit, calls = 8, 100
+    server = chapter["start"]("app.py", BATCH=1, LIMIT=limit, CALL_MS=500)
+    raw = message(chapter["request_body"](chapter["x_test"][0]))
+    head = raw[: raw.index(b"\r\n\r\n") + 4]
+
+    async def client(number, heads):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(head)
+        heads.append(number)
+        while len(heads) < calls:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
+        writer.write(raw[len(head) :])
+        status = int((await reader.readuntil(b"\r\n\r\n"))[9:12])
+        writer.close()
+        return status
+
+    async def all_clients():
+        begin, heads = time.monotonic(), []
+        replies = await asyncio.gather(*(client(number, heads) for number in range(calls)))
+        return replies, time.monotonic() - begin
+
+    replies, seconds = asyncio.run(all_clients())
+    answered = sum(status == 200 for status in replies)
+    assert set(replies) == {200, 503}
+    assert limit <= answered <= limit + 1 + seconds / 0.5 < calls
+    chapter["stop"](server)
+
+
+def test_a_failing_call_is_a_500_and_the_worker_lives_on(chapter):
+    """One batch that the model cannot compute is answered with 500; the next gets its digit."""
+    with open("app.py") as file:
+        program = file.read()
+    failing = """
+def predict(images):
+    if not images.any():
+        raise RuntimeError("planted")
+    return real(images)
+"""
+    assert program.count("predict = load()") == 1
+    with open("failing.py", "w") as file:
+        file.write(program.replace("predict = load()", "real = load()\n" + failing))
+    server = chapter["start"]("failing.py", BATCH=1)
+    good = chapter["request_body"](chapter["x_test"][0])
+    bad = chapter["request_body"](np.zeros((28, 28), int))
+    for _ in range(3):
+        assert chapter["ask"](server, INFER, bad).status == 500
+        assert chapter["prediction"](chapter["ask"](server, INFER, good)) == chapter["expected"][0]
+    assert throughput(chapter, server, 500) == 3
+    chapter["stop"](server)

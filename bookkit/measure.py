@@ -3,6 +3,7 @@
 import re
 
 from bookkit.editions import chapters, read_notebook
+from bookkit.repository import without_set_up
 
 LIMITS = {"words": 4000, "cells": 70, "line": 80, "lines": 25}
 # What is not reading: folded answers, code, link targets, mathematics.
@@ -23,7 +24,7 @@ def length_of(cells):
                 reading = True
             result["words"] += len(WORD.findall(NOT_READ.sub(" ", cell.source))) if reading else 0
         else:
-            lines = cell.source.splitlines()
+            lines = without_set_up(cell.source).splitlines()
             result["cells"] += reading
             result["line"] = max([result["line"], *map(len, lines)])
             result["lines"] = max(result["lines"], len(lines))

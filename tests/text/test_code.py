@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-import tomllib
 
 import pytest
 import yaml
@@ -11,10 +10,9 @@ import yaml
 from bookkit import BOOK, ROOT
 from bookkit.editions import chapters, is_article, read_notebook
 from bookkit.facts import python_of
+from bookkit.measure import LIMITS, length_of
 
 NOTATION = yaml.safe_load((BOOK / "notation.yml").read_text("utf8"))
-# Not rewritten for the second edition yet: they keep their layout and their names until then.
-OLD = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["tool"]["ruff"]["format"].get("exclude", [])
 
 
 def ruff(*arguments):
@@ -28,7 +26,7 @@ def test_ruff_finds_nothing():
 
 
 def test_the_layout_is_ruff_s():
-    """The programs and part VII; the other chapters' cells follow as they are rewritten (pyproject.toml lists them)."""
+    """Programs and notebooks; `.venv/bin/ruff format` lays them out."""
     result = ruff("format", "--no-cache", "--check", ".")
     assert result.returncode == 0, f"run: .venv/bin/ruff format\n{result.stdout}"
 
@@ -50,6 +48,14 @@ def test_ruff_would_find_a_fault(tmp_path, source, code):
     assert result.returncode == 1 and code in result.stdout
 
 
+@pytest.mark.parametrize("slug", chapters())
+def test_one_sitting(slug):
+    """Words of reading, cells, the longest line and cell: what `python -m bookkit measure` prints."""
+    found = length_of(read_notebook("en", slug).cells)
+    beyond = {name: found[name] for name, limit in LIMITS.items() if found[name] > limit}
+    assert not beyond, f"beyond {LIMITS}: {beyond}"
+
+
 def names_given(source):
     """Return the names that a program gives: by assignment, as a parameter, as a function or class."""
     names = set()
@@ -63,7 +69,7 @@ def names_given(source):
     return names
 
 
-@pytest.mark.parametrize("slug", [slug for slug in chapters() if not is_article(slug) and f"{slug}.ipynb" not in OLD])
+@pytest.mark.parametrize("slug", [slug for slug in chapters() if not is_article(slug)])
 def test_names_are_the_notation_s(slug):
     """No quantity goes by a second name. Part VII is free: it keeps the names of the programs that it tests."""
     one_name = {name: entry["code"] for entry in NOTATION.values() for name in entry.get("not", [])}

@@ -55,9 +55,9 @@ def parser():
     command.add_argument("--output", type=Path, default=ROOT / "_build" / "course")
     command = commands.add_parser(
         "colab",
-        help="run the chapters with the versions that Colab has; --freeze, --python, --reuse: see bookkit/colab.py",
+        help="run the chapters with the versions that Colab has; its options: see bookkit/colab.py",
     )
-    command.add_argument("slugs", nargs="*", type=chapter, metavar="CHAPTER")
+    command.add_argument("rest", nargs=argparse.REMAINDER, metavar="CHAPTER | OPTION")
     command = commands.add_parser("measure", help="words, cells and longest line of each chapter, beside the limits")
     command.add_argument("slugs", nargs="*", type=chapter, metavar="CHAPTER")
     return result
@@ -103,7 +103,7 @@ def main(arguments=None):
     elif options.command == "colab":
         from bookkit.colab import main as run_colab
 
-        return run_colab([*options.slugs, *others])
+        return run_colab([*others, *options.rest])
     elif options.command == "measure":
         from bookkit.measure import measure
 

@@ -5,7 +5,7 @@ import sys
 import nbformat
 import pytest
 
-from bookkit import ROOT, colab, repository
+from bookkit import ROOT, __main__, colab, repository
 from bookkit.editions import chapters
 
 CHAPTERS = chapters()
@@ -72,6 +72,13 @@ def test_no_python_at_all(monkeypatch):
     monkeypatch.setattr(colab.shutil, "which", lambda name: None)
     with pytest.raises(SystemExit, match="no python3.13 here"):
         colab.find_python()
+
+
+@pytest.mark.parametrize("chapters", [[], ["backprop"]])
+def test_the_command_hands_its_options_on(chapters):
+    """An option's value is no chapter: `make colab COLAB_PYTHON=PATH` calls the command like this."""
+    with pytest.raises(SystemExit, match="/nowhere is none"):
+        __main__.main(["colab", *chapters, "--python", "/nowhere"])
 
 
 def test_an_unknown_chapter_is_named():

@@ -9,7 +9,7 @@ import axe_playwright_python
 from playwright.sync_api import TimeoutError
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf8")
-DESKTOP = {"width": 1280, "height": 720}
+DESKTOP = {"width": 1300, "height": 720}
 PHONE = {"width": 390, "height": 844}
 # Elements whose address a browser fetches by itself when the page opens.
 FETCHED = {
@@ -166,6 +166,15 @@ def axe_faults(page, colours_only=False):
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(AXE)
     return page.evaluate(AXE_RUN, colours_only)
+
+
+def scrolling_faults(page):
+    """Which code and outputs scroll sideways on a desktop: their longest lines are wider than the text."""
+    lines = page.evaluate(
+        """() => [...document.querySelectorAll(".bd-article pre")].filter(one => one.checkVisibility() && one.scrollWidth > one.clientWidth)
+        .map(one => one.textContent.split("\\n").reduce((longest, line) => line.length > longest.length ? line : longest, ""))"""
+    )
+    return [f"scrolls sideways: {line[:120]!r}" for line in lines]
 
 
 def phone_faults(page, menu=True):

@@ -14,6 +14,7 @@ from browsing import (
     mathematics_faults,
     open_page,
     phone_faults,
+    scrolling_faults,
     set_theme,
     settle,
     watched,
@@ -64,7 +65,7 @@ def examine_page(page, address, site, path):
     faults = [] if page.locator("h1:visible").first.inner_text() else ["no heading"]
     if edition and page.evaluate("document.documentElement.dataset.theme") != "light":
         faults.append("the page does not follow the system's light theme")
-    faults += mathematics_faults(page) + axe_faults(page)
+    faults += mathematics_faults(page) + scrolling_faults(page) + axe_faults(page)
     set_theme(page, "dark")
     faults += [f"in the dark theme: {fault}" for fault in axe_faults(page, colours_only=True)]
     faults += phone_faults(page, menu=bool(edition))

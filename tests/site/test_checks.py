@@ -33,6 +33,10 @@ PLANTS = {
             '<p id="dim">暗字</p>',
             r"^in the dark theme: axe color-contrast: .*dim",
         ),
+        "long line of code": (
+            "<pre>" + "x" * 150 + "</pre>",
+            r"^scrolls sideways: 'x{120}'",
+        ),
         "wide": ('<div style="width:900px;height:2px" id="wide"></div>', r"^\d{3} pixels wide on a phone .*wide"),
         "English tooltip": (
             '<button title="Copy to clipboard">复制</button>',

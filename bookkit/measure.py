@@ -6,8 +6,8 @@ from bookkit.editions import chapters, read_notebook
 from bookkit.repository import without_set_up
 
 LIMITS = {"words": 4000, "cells": 70, "line": 80, "lines": 25}
-# What is not reading: folded answers, code, link targets, mathematics.
-NOT_READ = re.compile(r"<details>.*?</details>|```.*?```|\]\([^)]*\)|\$\$.*?\$\$|\$[^$]*\$", re.S)
+# What is not reading: folded answers, code, link targets, mathematics within a line. Displayed formulas take time and count.
+NOT_READ = re.compile(r"<details>.*?</details>|```.*?```|\]\([^)]*\)|(?<!\$)\$(?!\$)[^$]*\$(?!\$)", re.S)
 WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 EXERCISES = re.compile(r"(?im)^##? .*(exercise|check yourself)")
 

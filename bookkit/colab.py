@@ -151,11 +151,16 @@ def build_environment(folder, python, pins, slugs):
 
 def install_as_set_up_cells_do(folder, python, address, slugs):
     """Run the pip commands of the chapters' set-up cells, print what they added; exits if one replaced anything."""
-    needs = sorted({tuple(repository.extras_needed(read_chapter(slug))) for slug in slugs})
+    needs = sorted(
+        {
+            (tuple(repository.extras_needed(notebook)), tuple(repository.packaged_requirements(notebook)))
+            for notebook in map(read_chapter, slugs)
+        }
+    )
     colab = installed(python)
-    for needed in needs:
+    for needed, packaged in needs:
         before = installed(python)
-        for command in repository.pip_commands(list(needed), address):
+        for command in repository.pip_commands(list(needed), address, packaged):
             command = command.replace("git+file:", "file:")  # this checkout, committed or not
             quietly(
                 ["sh", "-c", f'"{python}" -m pip {command} --disable-pip-version-check'], f"pip {command}", cwd=folder
@@ -163,7 +168,7 @@ def install_as_set_up_cells_do(folder, python, address, slugs):
         after = installed(python)
         new = sorted(f"{name} {version}" for name, version in after.items() if name not in before)
         print(
-            f"set-up cell with {' and '.join(needed) or 'no extra'}: {len(colab)} packages of Colab, "
+            f"set-up cell with {' and '.join([*needed, *packaged]) or 'no extra'}: {len(colab)} packages of Colab, "
             f"replaced: {len(replaced(colab, after))}, added: {', '.join(new) or 'none'}",
             flush=True,
         )

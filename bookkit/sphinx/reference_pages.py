@@ -130,6 +130,11 @@ DATA_CHINESE = [
         (r"from the Keras cache", "取自Keras的缓存"),
         (r"Keras download", "由Keras下载"),
         (r"Keras download \(not kept: the Keras cache cannot be written\)", "由Keras下载（缓存无法写入，没有保留）"),
+        (r"Shakespeare", "莎士比亚作品"),
+        (r"Tang quatrains", "唐诗绝句"),
+        (r"([\d,]+) \+ ([\d,]+) \+ ([\d,]+) characters", r"\1+\2+\3个字符"),
+        (r"([\d,]+) \+ ([\d,]+) \+ ([\d,]+) poems", r"\1+\2+\3首"),
+        (r"packaged", "随本书的软件包安装"),
     )
 ]
 

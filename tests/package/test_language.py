@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bookkit import ROOT
-from landing.data import DataError, load_plays, load_poems, texts
+from landing.data import DataError, load_parallel, load_plays, load_poems, texts
 from landing.models import packaged
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # the engine's threads must not spin where others work
@@ -42,6 +42,17 @@ def test_plays_are_held_out_whole(capsys):
     assert "Rosencrantz" in train
     assert test.startswith("MACBETH\n\nby William Shakespeare") and test not in train and validation not in train
     assert "4,834,369 + 116,185 + 103,426" in capsys.readouterr().out
+
+
+def test_parallel_texts_are_pairs_of_two_languages(capsys):
+    for name, count in (("book", 182), ("everyday", 24)):
+        pairs = load_parallel(name)
+        assert len(pairs) == len(set(pairs)) == count
+        assert not any(re.search(r"[\u4e00-\u9fff]", english) for english, _ in pairs)
+        assert all(re.search(r"[\u4e00-\u9fff]", chinese) for _, chinese in pairs)
+    assert capsys.readouterr().out.endswith("Parallel texts 'everyday': 24 pairs, packaged\n")
+    with pytest.raises(ValueError, match="no parallel texts 'news'"):
+        load_parallel("news")
 
 
 def test_wrong_parts_are_named():

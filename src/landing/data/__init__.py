@@ -27,6 +27,7 @@ _MODULES = {
     "load_sentiment": "reviews",
     "load_poems": "texts",
     "load_plays": "texts",
+    "load_parallel": "texts",
     "DataError": "files",
 }
 

@@ -1,4 +1,4 @@
-"""Texts to train language models on: Tang quatrains and Shakespeare's plays, both in the public domain.
+"""Texts for language models: Tang quatrains and Shakespeare's plays, both in the public domain, and texts in two languages.
 
 The files lie beside this one; `make.py` says where they come from.
 """
@@ -14,6 +14,7 @@ from landing.data import files
 
 POEMS = ("tang-quatrains.txt.gz", "483e7dfb553741c0508794939b0ddded65adb16dca824b6c5799f1703da22268")
 PLAYS = ("shakespeare.json.gz", "19382b7356d4c2819714e6328e3a7a2fe37d8ee7f580f2770bd83bf2291183ba")
+PAIRS = ("parallel.json.gz", "571838f78ec64bae040d1bf7d898723c30ef230a9d15ffda6bdca4451e06e20c")
 
 
 def _content(file, digest):
@@ -119,3 +120,34 @@ def load_plays(validation="julius_caesar", test="macbeth"):
     train = "\n\n".join(text for name, text in works.items() if name not in (validation, test))
     print(f"Shakespeare: {len(train):,} + {len(works[validation]):,} + {len(works[test]):,} characters, packaged")
     return train, works[validation], works[test]
+
+
+def load_parallel(name="book"):
+    """Texts that say the same in English and in Chinese.
+
+    Parameters
+    ----------
+    name
+        "book": 182 paragraphs of this book's two editions, one written after the other by the same authors, not word for
+        word. "everyday": 24 short sentences and their translations.
+
+    Returns
+    -------
+    list of (English, Chinese), both str.
+
+    Raises
+    ------
+    ValueError for another name; DataError if the file is damaged.
+
+    Notes
+    -----
+    The paragraphs are those of the chapters as they stood when the file was made (CC BY 4.0): all that have 150 to 900
+    characters in English, no formula, code, link or emphasis in either language, and as many paragraphs in their cell in
+    both editions. The sentences were written for this file.
+    """
+    texts = json.loads(_content(*PAIRS))
+    if name not in texts:
+        raise ValueError(f"there are no parallel texts {name!r}. There are: {', '.join(texts)}")
+    pairs = [tuple(pair) for pair in texts[name]]
+    print(f"Parallel texts {name!r}: {len(pairs)} pairs, packaged")
+    return pairs

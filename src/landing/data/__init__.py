@@ -28,6 +28,8 @@ _MODULES = {
     "load_poems": "texts",
     "load_plays": "texts",
     "load_parallel": "texts",
+    "load_book_passages": "passages",
+    "load_book_questions": "passages",
     "DataError": "files",
 }
 

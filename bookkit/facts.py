@@ -11,7 +11,7 @@ from bookkit.places import source_of
 
 REPORT = re.compile(r"(\d+) s since the set-up cell, peak memory ([\d,]+) MB, (\d+) CPU cores")
 # The lines that the loaders of `landing.data` print: what: training + test examples, where from.
-DATA_LINE = re.compile(r"^[^\n:]+: [\d,]+ \+ [\d,]+ .+$", re.M)
+DATA_LINE = re.compile(r"^[^\s:][^\n:]*: [\d,]+ \+ [\d,]+ .+$", re.M)
 SOLUTION = re.compile(r"ex\d+-solution")  # the id of a code cell
 STUB = re.compile(r"^```python\n(.*?)^```\s*", re.S | re.M)  # in an exercise's task
 

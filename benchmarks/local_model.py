@@ -87,7 +87,9 @@ def main():
     record["tokens_per_second"] = round(tokens / seconds)
     flags = np.array(record["test"]) > 0
     right = flags == (y_test[: len(flags)] == 0)
-    print(f"{count:,} sentences of {record['tokens_a_message']} tokens, {record['tokens_per_second']} tokens a processor second")
+    print(
+        f"{count:,} sentences of {record['tokens_a_message']} tokens, {record['tokens_per_second']} tokens a processor second"
+    )
     print(f"right on the test part, with the cut at zero: {right.mean():.3f}")
     if arguments.record:
         arguments.record.write_text(json.dumps(record) + "\n", encoding="utf8")

@@ -12,9 +12,9 @@ import pytest
 from bookkit import ROOT
 from bookkit.editions import read_notebook
 from bookkit.facts import python_of
-from landing.data import DataError, load_parallel, load_plays, load_poems, texts
+from landing.data import DataError, load_parallel, load_plays, load_poems, load_sentiment, texts
 from landing.models import packaged
-from landing.records import load_language_tasks
+from landing.records import load_language_tasks, load_local_model
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # the engine's threads must not spin where others work
 
@@ -173,6 +173,22 @@ def test_questions_are_the_same_in_both_languages(capsys):
         assert bool(re.search(r"[\u4e00-\u9fff]", item["question"])) == (item["language"] == "zh")
         asked = [question for question, _ in examples[item["language"]][item["kind"]]]
         assert len(asked) == 2 and item["question"] not in asked
+
+
+@pytest.mark.slow
+def test_the_record_of_the_local_model_is_what_the_model_says(monkeypatch):
+    """The script's own function, on the first sentences of both parts; other processors round the 4-bit products otherwise."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import local_model
+
+    record = load_local_model()
+    (texts_train, _), (texts_test, _) = load_sentiment("en")
+    assert len(record["train"]) == local_model.TRAINING and len(record["test"]) == len(texts_test)
+    assert record["template"] == local_model.TEMPLATE and 10 < record["tokens_per_second"] < 1_000
+    engine = local_model.start_engine()
+    for part, sentences in (("train", texts_train), ("test", texts_test)):
+        found = [local_model.score(engine, sentence)[0] for sentence in sentences[:4]]
+        assert np.abs(np.array(found) - record[part][:4]).max() < 0.3
 
 
 @pytest.mark.slow

@@ -34,3 +34,19 @@ def load_language_tasks():
     tasks = json.loads(Path(__file__).with_name("language_tasks.json").read_text("utf8"))
     print(f"Language tasks: {len(tasks['items'])} questions, written for this book")
     return tasks["examples"], tasks["items"]
+
+
+def load_local_model():
+    """The committed record of `benchmarks/local_model.py`: what a small open language model says to review sentences.
+
+    Returns
+    -------
+    dict
+        "machine", "date", "versions", "template" (the text around a sentence), "tokens_a_message" (mean),
+        "tokens_per_second" (read by one processor core), and two lists of scores, "train" (for the first sentences of the
+        training part of `landing.data.load_sentiment("en")`) and "test" (for all of the test part): the log-probability of
+        the word " negative" minus that of " positive" as the next token.
+    """
+    record = json.loads(Path(__file__).with_name("local_model.json").read_text("utf8"))
+    print(f"Record of SmolLM2-135M on {len(record['train'])} + {len(record['test']):,} sentences, {record['date']}")
+    return record

@@ -3,6 +3,8 @@
 import ast
 import gzip
 import importlib.metadata
+import inspect
+import json
 import os
 import re
 
@@ -13,7 +15,7 @@ from bookkit import ROOT
 from bookkit.editions import read_notebook
 from bookkit.facts import python_of
 from landing.data import DataError, load_parallel, load_plays, load_poems, load_sentiment, texts
-from landing.models import packaged
+from landing.models import packaged, small_gpt_paths
 from landing.records import load_language_tasks, load_local_model
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # the engine's threads must not spin where others work
@@ -173,6 +175,55 @@ def test_questions_are_the_same_in_both_languages(capsys):
         assert bool(re.search(r"[\u4e00-\u9fff]", item["question"])) == (item["language"] == "zh")
         asked = [question for question, _ in examples[item["language"]][item["kind"]]]
         assert len(asked) == 2 and item["question"] not in asked
+
+
+def test_the_small_gpt_of_the_package_is_the_chapter_s():
+    """The classes and functions of landing.models.gpt are those of the chapter's cells, word for word."""
+    from landing.models import gpt
+
+    cells = {cell.id: cell.source for cell in read_notebook("en", "mini-gpt").cells}
+    chapter = {}
+    for name in ("attention", "block", "position", "make-gpt", "cache-step"):
+        for node in ast.parse(cells[name]).body:
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+                chapter[node.name] = ast.dump(node)
+    package = {
+        node.name: ast.dump(node)
+        for node in ast.parse(inspect.getsource(gpt)).body
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef))
+    }
+    assert package == chapter and len(chapter) == 6
+
+
+@pytest.mark.parametrize("name, length", [("poems", 33), ("plays", 128)])
+def test_the_small_gpts_are_read_in_safe_mode(name, length):
+    """Small files, without pickles, whose vocabulary fits; with a cache they give the same logits."""
+    import keras
+    from tokenizers import Tokenizer
+
+    from landing.models.gpt import empty_caches, gpt_step
+
+    file, vocabulary = small_gpt_paths(name)
+    assert file.stat().st_size < 4_000_000
+    model = keras.models.load_model(file, safe_mode=True)
+    assert not model.compiled and model.get_layer("position").length == length
+    if name == "poems":
+        size = len(json.loads(vocabulary.read_text("utf8")))
+    else:
+        size = Tokenizer.from_file(str(vocabulary)).get_vocab_size()
+    tokens = np.random.default_rng(0).integers(size, size=(2, length))
+    logits = keras.ops.convert_to_numpy(model(tokens))
+    assert logits.shape == (2, length, size)
+    caches, parts = empty_caches(model, 2), []
+    for place in range(length):
+        part, caches = gpt_step(model, tokens[:, place : place + 1], place, caches)
+        parts.append(part)
+    assert np.abs(np.concatenate(parts, axis=1) - logits).max() < 1e-3
+
+
+def test_another_small_gpt_is_refused():
+    with pytest.raises(ValueError, match="'poems' and 'plays'"):
+        small_gpt_paths("novels")
 
 
 @pytest.mark.slow

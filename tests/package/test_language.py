@@ -14,7 +14,7 @@ from bookkit.editions import read_notebook
 from bookkit.facts import python_of
 from landing.data import DataError, load_parallel, load_plays, load_poems, texts
 from landing.models import packaged
-from landing.records import load_language_tasks
+from landing.records import load_language_answers, load_language_tasks
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # the engine's threads must not spin where others work
 
@@ -173,6 +173,16 @@ def test_questions_are_the_same_in_both_languages(capsys):
         assert bool(re.search(r"[\u4e00-\u9fff]", item["question"])) == (item["language"] == "zh")
         asked = [question for question, _ in examples[item["language"]][item["kind"]]]
         assert len(asked) == 2 and item["question"] not in asked
+
+
+def test_recorded_answers_fit_the_questions(capsys):
+    answers = load_language_answers()
+    assert "SmolLM2-135M-Instruct" in capsys.readouterr().out
+    counts = {name: len(found) for name, found in answers.items()}
+    texts_of = {"English text": 60, "English conversation": 60, "Chinese text": 60, "Chinese reviews, masked": 15}
+    assert counts == texts_of
+    assert all(isinstance(answer, str) and "\n" not in answer for found in answers.values() for answer in found)
+    assert set(answers["Chinese reviews, masked"]) <= {"正面", "负面"}
 
 
 @pytest.mark.slow

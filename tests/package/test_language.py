@@ -16,7 +16,7 @@ from bookkit.editions import read_notebook
 from bookkit.facts import python_of
 from landing.data import DataError, load_parallel, load_plays, load_poems, load_sentiment, texts
 from landing.models import packaged, small_gpt_paths
-from landing.records import load_language_tasks, load_local_model
+from landing.records import load_language_answers, load_language_tasks, load_local_model
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # the engine's threads must not spin where others work
 
@@ -325,3 +325,13 @@ def test_the_decoder_agrees_with_the_engine(tmp_path):
         assert written == [item["id"] for item in found], prompt
     assert positions == 40
     assert worst < 0.001
+
+
+def test_recorded_answers_fit_the_questions(capsys):
+    answers = load_language_answers()
+    assert "SmolLM2-135M-Instruct" in capsys.readouterr().out
+    counts = {name: len(found) for name, found in answers.items()}
+    texts_of = {"English text": 60, "English conversation": 60, "Chinese text": 60, "Chinese reviews, masked": 15}
+    assert counts == texts_of
+    assert all(isinstance(answer, str) and "\n" not in answer for found in answers.values() for answer in found)
+    assert set(answers["Chinese reviews, masked"]) <= {"正面", "负面"}

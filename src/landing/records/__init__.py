@@ -50,3 +50,17 @@ def load_local_model():
     record = json.loads(Path(__file__).with_name("local_model.json").read_text("utf8"))
     print(f"Record of SmolLM2-135M on {len(record['train'])} + {len(record['test']):,} sentences, {record['date']}")
     return record
+
+
+def load_language_answers():
+    """What the open model of part IV answered to the questions of `load_language_tasks`: recorded by the chapter `open-model`.
+
+    Returns
+    -------
+    dict
+        "English text", "English conversation" and "Chinese text": 60 answers each, in the order of the questions;
+        "Chinese reviews, masked": 15 answers, to the reviews in Chinese, of which a grammar allows two.
+    """
+    record = json.loads(Path(__file__).with_name("language_answers.json").read_text("utf8"))
+    print(f"Recorded answers: {record['model']}, {record['engine']}")
+    return record["answers"]

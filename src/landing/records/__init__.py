@@ -64,3 +64,16 @@ def load_language_answers():
     record = json.loads(Path(__file__).with_name("language_answers.json").read_text("utf8"))
     print(f"Recorded answers: {record['model']}, {record['engine']}")
     return record["answers"]
+
+
+def load_pytorch_results():
+    """What the PyTorch programs of the appendix `pytorch-to-keras` returned: the record of `benchmarks/pytorch_programs.py`.
+
+    Returns
+    -------
+    dict
+        A program's name in the appendix: what it returned, as numbers, text, lists and dicts of these.
+    """
+    record = json.loads(Path(__file__).with_name("pytorch_programs.json").read_text("utf8"))
+    print(f"PyTorch programs on record: torch {record['torch']}, {record['date']}")
+    return record["results"]

@@ -14,7 +14,7 @@ from bookkit.editions import read_notebook
 from bookkit.facts import python_of
 from landing.data import DataError, load_parallel, load_plays, load_poems, texts
 from landing.models import packaged
-from landing.records import load_language_tasks
+from landing.records import load_language_tasks, load_scaling_law
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # the engine's threads must not spin where others work
 
@@ -258,3 +258,24 @@ def test_the_decoder_agrees_with_the_engine(tmp_path):
         assert written == [item["id"] for item in found], prompt
     assert positions == 40
     assert worst < 0.001
+
+
+def test_the_scaling_record_is_whole():
+    """Every width has its rates and the best of them, every budget all widths with three seeds, and the target is outside the grid."""
+    record = load_scaling_law()
+    grid = {(run["C"], run["d"], run["seed"]) for run in record["runs"]}
+    budgets, widths = ({run[key] for run in record["runs"]} for key in ("C", "d"))
+    assert len(record["runs"]) == len(grid) == len(budgets) * len(widths) * 3 and len(widths) >= 6
+    for d, rate in record["rates"].items():
+        rows = [run for run in record["tuning"] if run["d"] == int(d)]
+        assert len(rows) == 5 and min(rows, key=lambda run: run["loss"])["rate"] == rate
+    assert all(run["rate"] == record["rates"][str(run["d"])] for run in [*record["runs"], *record["target"]])
+    written = record["prediction"]
+    assert (
+        written["d"] > max(widths)
+        and written["C"] > max(budgets)
+        and written["low"] < written["predicted"] < written["high"]
+    )
+    assert {(run["C"], run["d"], run["seed"]) for run in record["target"]} == {
+        (written["C"], written["d"], seed) for seed in range(3)
+    }

@@ -16,7 +16,7 @@ from bookkit.editions import read_notebook
 from bookkit.facts import python_of
 from landing.data import DataError, load_parallel, load_plays, load_poems, load_sentiment, texts
 from landing.models import packaged, small_gpt_paths
-from landing.records import load_language_answers, load_language_tasks, load_local_model
+from landing.records import load_language_answers, load_language_tasks, load_local_model, load_scaling_law
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # the engine's threads must not spin where others work
 
@@ -335,3 +335,24 @@ def test_recorded_answers_fit_the_questions(capsys):
     assert counts == texts_of
     assert all(isinstance(answer, str) and "\n" not in answer for found in answers.values() for answer in found)
     assert set(answers["Chinese reviews, masked"]) <= {"正面", "负面"}
+
+
+def test_the_scaling_record_is_whole():
+    """Every width has its rates and the best of them, every budget all widths with three seeds, and the target is outside the grid."""
+    record = load_scaling_law()
+    grid = {(run["C"], run["d"], run["seed"]) for run in record["runs"]}
+    budgets, widths = ({run[key] for run in record["runs"]} for key in ("C", "d"))
+    assert len(record["runs"]) == len(grid) == len(budgets) * len(widths) * 3 and len(widths) >= 6
+    for d, rate in record["rates"].items():
+        rows = [run for run in record["tuning"] if run["d"] == int(d)]
+        assert len(rows) == 5 and min(rows, key=lambda run: run["loss"])["rate"] == rate
+    assert all(run["rate"] == record["rates"][str(run["d"])] for run in [*record["runs"], *record["target"]])
+    written = record["prediction"]
+    assert (
+        written["d"] > max(widths)
+        and written["C"] > max(budgets)
+        and written["low"] < written["predicted"] < written["high"]
+    )
+    assert {(run["C"], run["d"], run["seed"]) for run in record["target"]} == {
+        (written["C"], written["d"], seed) for seed in range(3)
+    }

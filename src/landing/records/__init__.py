@@ -77,3 +77,21 @@ def load_pytorch_results():
     record = json.loads(Path(__file__).with_name("pytorch_programs.json").read_text("utf8"))
     print(f"PyTorch programs on record: torch {record['torch']}, {record['date']}")
     return record["results"]
+
+
+def load_scaling_law():
+    """The committed record of `benchmarks/scaling_law.py`: small language models of several widths at equal computation.
+
+    Returns
+    -------
+    dict
+        "machine", "date", "versions"; "tuning", a list of dicts with "d" (width), "rate" (learning rate) and "loss" (bits
+        a character on Julius Caesar), and "rates", the best rate of each width; "runs", a list of dicts with "C" (FLOP of
+        the training), "d", "rate", "seed", "loss" (bits a character on Macbeth) and "seconds" (of the processor, for the
+        training); "prediction", what the runs foretell of the largest training ("predicted", "low", "high"), written before
+        that was run; "target", its runs; "rate_check", runs with half and twice the chosen rate.
+    """
+    record = json.loads(Path(__file__).with_name("scaling_law.json").read_text("utf8"))
+    count = len(record["tuning"]) + len(record["runs"]) + len(record["target"])
+    print(f"Scaling record: {count} trainings, {record['machine']}, {record['date']}")
+    return record

@@ -26,7 +26,8 @@ def length_of(cells):
         else:
             lines = without_set_up(cell.source).splitlines()
             result["cells"] += reading
-            result["line"] = max([result["line"], *map(len, lines)])
+            # The lines for Colab are nobody's reading, but the page shows them, so they must not be too wide.
+            result["line"] = max([result["line"], *map(len, cell.source.splitlines())])
             result["lines"] = max(result["lines"], len(lines))
     return result
 

@@ -175,7 +175,7 @@ def pip_commands(needed, address, packaged=()):
     package = PACKAGE + (f"[{','.join(needed)}]" if needed else "")
     commands = [f'install --quiet "{package} @ git+{address}"']
     if needed:
-        commands = ["list --format=freeze > here.txt", f'install --quiet -c here.txt "{package} @ git+{address}"']
+        commands = ["list --format=freeze > now.txt", f'install --quiet -c now.txt "{package} @ git+{address}"']
     return commands + [f"install --quiet --no-deps {requirement}" for requirement in packaged]
 
 

@@ -130,8 +130,8 @@ def test_set_up_with_an_address():
 def test_set_up_with_an_extra_holds_what_is_installed():
     changed = repository.with_set_up(notebook(OLD, "import onnx.helper, json"), FORK).cells[0].source
     listing, install = re.findall(r"%pip (.+)", changed)
-    assert listing == "list --format=freeze > here.txt"
-    assert install == 'install --quiet -c here.txt "landing-large-models[deploy] @ git+{url}"'
+    assert listing == "list --format=freeze > now.txt"
+    assert install == 'install --quiet -c now.txt "landing-large-models[deploy] @ git+{url}"'
 
 
 def test_set_up_without_an_address_asks_for_it():

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bookkit.editions import read_notebook
+from bookkit.editions import run_cells
 
 CELLS = "text-load text-windows family-model family-count train-schedule train-function".split()
 LAW = "points law-terms law-fit interval-errors".split()
@@ -27,19 +27,10 @@ RATES = (0.004, 0.008, 0.016, 0.032, 0.064)
 TARGET = {"d": 96, "C": 8e10}
 
 
-def run_cells(cells, names):
-    notebook = {cell.id: cell.source for cell in read_notebook("en", "scaling-law").cells}
-    for name in cells:
-        exec(compile(notebook[name], name, "exec"), names)
-
-
 def chapter():
     """The names that the chapter's cells define."""
-    notebook = {cell.id: cell.source for cell in read_notebook("en", "scaling-law").cells}
     names = {}
-    imports = [line for line in notebook["setup"].splitlines() if line.startswith(("import", "from"))]
-    exec("\n".join(imports), names)
-    run_cells(CELLS, names)
+    run_cells("scaling-law", ["setup", *CELLS], names)
     return names
 
 
@@ -121,7 +112,7 @@ def main(file, *parts):
         ]
         names["samples"] = np.array(samples)
         names["points"] = [(C, d) for C in BUDGETS for d in WIDTHS]
-        run_cells(LAW, names)
+        run_cells("scaling-law", LAW, names)
         N_new, flop_each = size_of(TARGET["d"])
         D_new = TARGET["C"] / flop_each
         loss = names["loss"][:, None]

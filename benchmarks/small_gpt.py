@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from bookkit.editions import read_notebook
+from bookkit.editions import run_cells
 from landing import saving
 
 CELLS = "poems-load poems-rows plays-tokens plays-rows attention block position make-gpt token-bits compile".split()
@@ -26,13 +26,8 @@ SETTINGS = {  # passes, dropout, d, depth, heads, learning rate, batch size
 
 def chapter(skip):
     """The names that the chapter's cells define; cells whose id begins with `skip` are left out."""
-    cells = {cell.id: cell.source for cell in read_notebook("en", "mini-gpt").cells}
     names = {}
-    setup = [line for line in cells["setup"].splitlines() if line.startswith(("import", "from"))]
-    exec("\n".join(setup), names)
-    for name in CELLS:
-        if not name.startswith(skip):
-            exec(compile(cells[name], name, "exec"), names)
+    run_cells("mini-gpt", ["setup", *(name for name in CELLS if not name.startswith(skip))], names)
     return names
 
 

@@ -33,6 +33,19 @@ def read_notebook(edition, slug, book=BOOK):
     return nbformat.read(path, as_version=4)
 
 
+def run_cells(slug, ids, names):
+    """Run cells of an English chapter, by id and in this order, as plain Python in the namespace `names`.
+
+    Of the cell `setup` only the imports are run: no seed, no style, nothing installed.
+    """
+    cells = {cell.id: cell.source for cell in read_notebook("en", slug).cells}
+    for name in ids:
+        source = cells[name]
+        if name == "setup":
+            source = "\n".join(line for line in source.splitlines() if line.startswith(("import", "from")))
+        exec(compile(source, name, "exec"), names)
+
+
 def pages(book=BOOK):
     """Yield (edition, slug, Markdown texts, all cells) for each page of both editions; a Markdown page is one text without cells."""
     for edition in LANGUAGES:

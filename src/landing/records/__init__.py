@@ -4,6 +4,10 @@ import json
 from pathlib import Path
 
 
+def _read(name):
+    return json.loads(Path(__file__).with_name(f"{name}.json").read_text("utf8"))
+
+
 def load_benchmark():
     """The committed record of `benchmarks/image_networks.py`: the articles' networks and the book's, side by side.
 
@@ -15,7 +19,7 @@ def load_benchmark():
         "epochs", "seconds" (of training so far), "test_accuracy"; "final_accuracy" (with the network's own test-time
         averaging) and "gflops" (1e9 counted operations a second).
     """
-    record = json.loads(Path(__file__).with_name("image_networks.json").read_text("utf8"))
+    record = _read("image_networks")
     print(f"Benchmark record: {record['machine']}, TensorFlow {record['versions']['tensorflow']}, {record['date']}")
     return record
 
@@ -31,7 +35,7 @@ def load_language_tasks():
         same question in the other language), "language" ("en" or "zh"), "question" and "answers" (all that are accepted,
         when capitals, blanks around and a full stop at the end do not count).
     """
-    tasks = json.loads(Path(__file__).with_name("language_tasks.json").read_text("utf8"))
+    tasks = _read("language_tasks")
     print(f"Language tasks: {len(tasks['items'])} questions, written for this book")
     return tasks["examples"], tasks["items"]
 
@@ -47,7 +51,7 @@ def load_local_model():
         training part of `landing.data.load_sentiment("en")`) and "test" (for all of the test part): the log-probability of
         the word " negative" minus that of " positive" as the next token.
     """
-    record = json.loads(Path(__file__).with_name("local_model.json").read_text("utf8"))
+    record = _read("local_model")
     print(f"Record of SmolLM2-135M on {len(record['train'])} + {len(record['test']):,} sentences, {record['date']}")
     return record
 
@@ -61,7 +65,7 @@ def load_language_answers():
         "English text", "English conversation" and "Chinese text": 60 answers each, in the order of the questions;
         "Chinese reviews, masked": 15 answers, to the reviews in Chinese, of which a grammar allows two.
     """
-    record = json.loads(Path(__file__).with_name("language_answers.json").read_text("utf8"))
+    record = _read("language_answers")
     print(f"Recorded answers: {record['model']}, {record['engine']}")
     return record["answers"]
 
@@ -74,7 +78,7 @@ def load_pytorch_results():
     dict
         A program's name in the appendix: what it returned, as numbers, text, lists and dicts of these.
     """
-    record = json.loads(Path(__file__).with_name("pytorch_programs.json").read_text("utf8"))
+    record = _read("pytorch_programs")
     print(f"PyTorch programs on record: torch {record['torch']}, {record['date']}")
     return record["results"]
 
@@ -91,7 +95,7 @@ def load_scaling_law():
         training); "prediction", what the runs foretell of the largest training ("predicted", "low", "high"), written before
         that was run; "target", its runs; "rate_check", runs with half and twice the chosen rate.
     """
-    record = json.loads(Path(__file__).with_name("scaling_law.json").read_text("utf8"))
+    record = _read("scaling_law")
     count = len(record["tuning"]) + len(record["runs"]) + len(record["target"])
     print(f"Scaling record: {count} trainings, {record['machine']}, {record['date']}")
     return record

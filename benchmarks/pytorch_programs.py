@@ -30,10 +30,10 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
+from bookkit.editions import read_notebook  # noqa: E402
 from bookkit.sync import tidy  # noqa: E402
 
 RECORD = ROOT / "src" / "landing" / "records" / "pytorch_programs.json"
-NOTEBOOK = ROOT / "book" / "en" / "pytorch-to-keras.ipynb"
 TELL = "import json as _json; print(_json.dumps([torch.__version__, results]))"
 DIGITS = 7  # of each number on record
 TOLERANCE = 1e-3  # between two runs: what the page prints has three decimals at most where training is involved
@@ -41,7 +41,7 @@ TOLERANCE = 1e-3  # between two runs: what the page prints has three decimals at
 
 def digest_of_programs():
     """Return the SHA-256 of the appendix's cells with PyTorch programs."""
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    cells = read_notebook("en", "pytorch-to-keras").cells
     programs = [cell.source for cell in cells if cell.cell_type == "code" and cell.id.startswith("torch-")]
     return hashlib.sha256("\n\n".join(programs).encode()).hexdigest()
 
@@ -80,7 +80,7 @@ def printed(cell):
 
 def execute():
     """Return (the notebook as executed, version of torch, what its programs returned)."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = read_notebook("en", "pytorch-to-keras")
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
@@ -99,7 +99,7 @@ def main():
     arguments = parser.parse_args()
     if not find_spec("torch"):
         sys.exit("PyTorch is not installed: pip install torch --index-url https://download.pytorch.org/whl/cpu")
-    committed = nbformat.read(NOTEBOOK, as_version=4)
+    committed = read_notebook("en", "pytorch-to-keras")
     if arguments.record and not RECORD.exists():
         RECORD.write_text(json.dumps({"torch": "", "date": "", "results": {}}))
     notebook, version, results = execute()

@@ -5,15 +5,13 @@ import runpy
 import subprocess
 import sys
 
-import nbformat
 import pytest
 
 from bookkit import ROOT
+from bookkit.editions import read_notebook
 
 SCRIPT = ROOT / "benchmarks" / "pytorch_programs.py"
-RECORD, NOTEBOOK, digest_of_programs = map(
-    runpy.run_path(str(SCRIPT)).get, ("RECORD", "NOTEBOOK", "digest_of_programs")
-)
+RECORD, digest_of_programs = map(runpy.run_path(str(SCRIPT)).get, ("RECORD", "digest_of_programs"))
 
 
 def test_the_record_is_of_the_programs_as_they_stand():
@@ -25,7 +23,7 @@ def test_the_record_is_of_the_programs_as_they_stand():
 
 def test_every_program_is_on_record():
     """Each name under which the appendix asks for a result, as far as it is written there as a string."""
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    cells = read_notebook("en", "pytorch-to-keras").cells
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
     record = json.loads(RECORD.read_text("utf8"))
     asked = {part.split('"')[1] for part in text.split("from_torch(")[1:] if part.lstrip().startswith('"')}

@@ -331,10 +331,8 @@ def test_recorded_answers_fit_the_questions(capsys):
     answers = load_language_answers()
     assert "SmolLM2-135M-Instruct" in capsys.readouterr().out
     counts = {name: len(found) for name, found in answers.items()}
-    texts_of = {"English text": 60, "English conversation": 60, "Chinese text": 60, "Chinese reviews, masked": 15}
-    assert counts == texts_of
+    assert counts == {"English text": 60, "English conversation": 60, "Chinese text": 60}
     assert all(isinstance(answer, str) and "\n" not in answer for found in answers.values() for answer in found)
-    assert set(answers["Chinese reviews, masked"]) <= {"正面", "负面"}
 
 
 def test_the_scaling_record_is_whole():

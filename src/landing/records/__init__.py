@@ -62,8 +62,7 @@ def load_language_answers():
     Returns
     -------
     dict
-        "English text", "English conversation" and "Chinese text": 60 answers each, in the order of the questions;
-        "Chinese reviews, masked": 15 answers, to the reviews in Chinese, of which a grammar allows two.
+        "English text", "English conversation" and "Chinese text": 60 answers each, in the order of the questions.
     """
     record = _read("language_answers")
     print(f"Recorded answers: {record['model']}, {record['engine']}")

@@ -15,6 +15,7 @@ import copy
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tomllib
 from urllib.parse import urlsplit
@@ -37,6 +38,12 @@ REQUIREMENT_NAME = re.compile(r"[\w.-]*\w")
 LOCAL_PAGE = r"\]\((?!https?:|figures/|#)([\w-]+)\.(?:ipynb|md)(#[^)]*)?\)"
 LINK_TARGET = re.compile(LOCAL_PAGE)
 WHOLE_LINK = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)" + LOCAL_PAGE)
+
+
+def commit():
+    """Return the hash of the commit that is checked out, "" outside a repository."""
+    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return found.stdout.strip() if not found.returncode else ""
 
 
 # The addresses ---------------------------------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 
-from bookkit import BOOK, ROOT, proof
+from bookkit import BOOK, ROOT, examined, proof
 from bookkit.editions import chapters, read_notebook
 from bookkit.facts import chapter_facts, settings
+from bookkit.repository import commit
 
 QUICK = ("tests/text", "tests/package", "tests/kit")
 # Measure time, or start servers that must answer in time: nothing runs beside them.
@@ -41,12 +42,6 @@ def full_data():
     unless their outputs name the full sets."""
     if "BOOK_DATA" in os.environ:
         os.environ["LANDING_FULL_DATA"] = os.environ.pop("BOOK_DATA")
-
-
-def commit():
-    """Return the hash of the commit that is checked out, "" outside a repository."""
-    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return found.stdout.strip() if not found.returncode else ""
 
 
 def plan(slugs, everything=False, draw=True):
@@ -103,9 +98,15 @@ def prove(slugs=()):
 
 
 def test(everything=False):
-    """Run all tests, and the notebooks that are not proved (all with `everything`); return the exit status."""
+    """Run all tests, and the notebooks that are not proved (all with `everything`); return the exit status.
+
+    Pages and course files that were examined before, and are as they were, are not examined again.
+    """
     full_data()
     proof.forget_old()
+    examined.forget_old()
+    if not everything:
+        os.environ[examined.ASKED] = "1"
     before = time.time()
     reasons, proved = plan(chapters(), everything)
     shared, alone = parts(reasons)

@@ -1,6 +1,8 @@
 """What the tests of pages share: a watched page, and the checks of a page that is open: each returns a list of faults."""
 
+import os
 import re
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,6 +11,9 @@ import axe_playwright_python
 from playwright.sync_api import TimeoutError
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf8")
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 DESKTOP = {"width": 1300, "height": 720}
 PHONE = {"width": 390, "height": 844}
 # Elements whose address a browser fetches by itself when the page opens.

@@ -1,7 +1,6 @@
 """Fixtures that several files of tests share: the built site, served, and a browser."""
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -9,14 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from browsing import DESKTOP
+from browsing import CHROMIUM, DESKTOP
 
 from bookkit import ROOT
 
 BUILD_SECONDS = 900
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 
 
 @pytest.fixture(scope="session")

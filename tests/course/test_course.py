@@ -1,15 +1,18 @@
 """The course files: what a class gets holds no answer, in any format; what a teacher gets holds all."""
 
+import functools
 import json
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from pathlib import Path
 
 import nbformat
 import pytest
 from browsing import FETCHED
 from bs4 import BeautifulSoup
 
+from bookkit import BOOK, ROOT, examined, proof
 from bookkit import course as make_course
 from bookkit.__main__ import main as command
 from bookkit.editions import LANGUAGES, chapters, is_article, read_notebook
@@ -30,12 +33,32 @@ RIGHT, OPTION = (
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """The course files: what a class gets of every chapter, and of two chapters the teacher's files as well."""
+    """A function of a chapter that returns the folder of the course files, in which those of this chapter are: what a class
+    gets, and of two chapters the teacher's files as well."""
     folder = tmp_path_factory.mktemp("course")
     make_course.copy_assets(folder / "assets")
-    for slug in CHAPTERS:
+
+    @functools.cache
+    def written(slug):
         make_course.write_chapter(slug, folder, kinds=make_course.KINDS if slug in WHOLE else ("student", "slides"))
-    return folder
+        return folder
+
+    return written
+
+
+@functools.cache
+def shared_by_all():
+    """Return the digest of what decides the course files beside the chapter: the code that writes them, and these tests."""
+    sources = [*sorted((ROOT / "bookkit").rglob("*.py")), *sorted(Path(__file__).parent.glob("*.py"))]
+    settings = [ROOT / name for name in ("_config.yml", "_toc.yml", "constraints.txt")]
+    return proof.digest(*(path.read_bytes() for path in sources + settings))
+
+
+def made_from(slug):
+    """Return all that decides the course files of a chapter."""
+    own = [BOOK / edition / f"{slug}.ipynb" for edition in LANGUAGES]
+    own += sorted(path for path in (BOOK / "chapters" / slug).rglob("*") if path.is_file())
+    return shared_by_all(), *(path.read_bytes() for path in own)
 
 
 # What gives an answer away, found in the chapter without the help of the code that takes it out.
@@ -156,6 +179,12 @@ def leaks(answers, texts):
 @pytest.mark.parametrize("edition", LANGUAGES)
 @pytest.mark.parametrize("slug", CHAPTERS)
 def test_files_for_the_class_give_nothing_away(course, slug, edition):
+    """See examine_what_the_class_gets. Once, while nothing of the chapter changes."""
+    with examined.once("course", f"{slug}-{edition}-nothing-given-away", *made_from(slug)):
+        examine_what_the_class_gets(course(slug), slug, edition)
+
+
+def examine_what_the_class_gets(folder, slug, edition):
     """No line of a solution, no word on one, no explanation of an option, and no mark: in no format, the slides' speaker notes included.
 
     What is not in a file cannot be shown or printed by a browser; test_slides_and_handouts_open_from_the_disk looks at that as well.
@@ -168,14 +197,14 @@ def test_files_for_the_class_give_nothing_away(course, slug, edition):
     kinds = Counter(what.split()[0] for what, pieces, _ in answers if pieces)
     assert kinds["solution"] >= 4 and kinds["fold"] >= 10, kinds
     for path in (
-        course / edition / "student" / f"{slug}.ipynb",
-        course / edition / "student" / f"{slug}.html",
-        course / edition / "slides" / f"{slug}.html",
+        folder / edition / "student" / f"{slug}.ipynb",
+        folder / edition / "student" / f"{slug}.html",
+        folder / edition / "slides" / f"{slug}.html",
     ):
         texts = texts_of(path)
         assert leaks(answers, texts) == [], path
         assert "<details" not in path.read_text("utf8"), path
-    student = nbformat.read(course / edition / "student" / f"{slug}.ipynb", as_version=4)
+    student = nbformat.read(folder / edition / "student" / f"{slug}.ipynb", as_version=4)
     assert {cell.id: cell.source for cell in student.cells if re.fullmatch(r"ex\d+-solution", cell.id)} == {
         solution.id: stub for solution, _, stub in exercises(whole.cells)
     }
@@ -196,13 +225,15 @@ def test_files_for_the_class_give_nothing_away(course, slug, edition):
 def test_questions_and_options_stay(course, slug, edition):
     text = next(cell.source for cell in read_notebook(edition, slug).cells if cell.id == "self-check")
     asked = re.findall(r"(?m)^\*\*(\d+\. .+)\*\*$", text) + [option for option, _ in FOLDED.findall(text)]
-    for path in (
-        course / edition / "student" / f"{slug}.ipynb",
-        course / edition / "student" / f"{slug}.html",
-        course / edition / "slides" / f"{slug}.html",
-    ):
-        shown = bare("".join(texts_of(path)))
-        assert [question for question in asked if bare(question) not in shown] == [], path
+    with examined.once("course", f"{slug}-{edition}-questions", *made_from(slug)):
+        folder = course(slug)
+        for path in (
+            folder / edition / "student" / f"{slug}.ipynb",
+            folder / edition / "student" / f"{slug}.html",
+            folder / edition / "slides" / f"{slug}.html",
+        ):
+            shown = bare("".join(texts_of(path)))
+            assert [question for question in asked if bare(question) not in shown] == [], path
 
 
 @pytest.mark.parametrize("edition", LANGUAGES)
@@ -239,9 +270,9 @@ def test_a_planted_answer_is_found(course, edition):
         "mark": {"en": "Right. Because.", "zh": "正确。理由如下。"}[edition],
     }.items():
         for path in (
-            course / edition / "student" / "choosing-scenarios.ipynb",
-            course / edition / "student" / "choosing-scenarios.html",
-            course / edition / "slides" / "choosing-scenarios.html",
+            course("choosing-scenarios") / edition / "student" / "choosing-scenarios.ipynb",
+            course("choosing-scenarios") / edition / "student" / "choosing-scenarios.html",
+            course("choosing-scenarios") / edition / "slides" / "choosing-scenarios.html",
         ):
             clean = texts_of(path)
             assert leaks(answers, clean) == []
@@ -280,37 +311,41 @@ def test_a_slide_ends_with_its_prediction():
     ]
 
 
-def test_drawings_are_inside_the_files(course):
-    for edition in LANGUAGES:
-        for slug in CHAPTERS:
+@pytest.mark.parametrize("slug", CHAPTERS)
+def test_drawings_are_inside_the_files(course, slug):
+    with examined.once("course", f"{slug}-drawings", *made_from(slug)):
+        folder = course(slug)
+        for edition in LANGUAGES:
             drawings = sum(
                 len(make_course.PICTURE.findall(cell.source))
                 for cell in read_notebook(edition, slug).cells
                 if cell.cell_type == "markdown"
             )
-            student = nbformat.read(course / edition / "student" / f"{slug}.ipynb", as_version=4)
+            student = nbformat.read(folder / edition / "student" / f"{slug}.ipynb", as_version=4)
             sources = [cell.source for cell in student.cells if cell.cell_type == "markdown"]
             assert (
                 sum(len(re.findall(r"(?m)^\[[^\]]+\]: data:image/svg\+xml;base64,", source)) for source in sources)
                 == drawings
             )
             assert not any("](../" in source for source in sources)
-            for path in (course / edition).glob(f"*/{slug}.html"):
+            for path in (folder / edition).glob(f"*/{slug}.html"):
                 addresses = re.findall(r'<img[^>]* src="([^"]*)"', path.read_text("utf8"))
                 assert sum(address.startswith("data:image/svg") for address in addresses) >= drawings and all(
                     address.startswith("data:") for address in addresses
                 ), path
-    assert not list(course.rglob("figures"))
+        assert not list(folder.rglob("figures"))
 
 
 def test_teacher_edition_has_notes_and_solutions(course):
     for edition, word in (("en", "Board plan"), ("zh", "板书")):
-        teacher = nbformat.read(course / edition / "teacher" / "backprop.ipynb", as_version=4)
+        teacher = nbformat.read(course("backprop") / edition / "teacher" / "backprop.ipynb", as_version=4)
         assert word in teacher.cells[1].source
         whole = {cell.id: cell.source for cell in read_notebook(edition, "backprop").cells if cell.cell_type == "code"}
         assert all(whole[cell.id] == cell.source for cell in teacher.cells if cell.cell_type == "code")
         assert not any({"hide-cell", "hide-input"} & set(cell.metadata.get("tags", [])) for cell in teacher.cells)
-        page = BeautifulSoup((course / edition / "teacher" / "backprop.html").read_text("utf8"), "html.parser")
+        page = BeautifulSoup(
+            (course("backprop") / edition / "teacher" / "backprop.html").read_text("utf8"), "html.parser"
+        )
         folds = page.find_all("details")
         assert len(folds) > 20 and all(fold.has_attr("open") and fold.find("p") for fold in folds), (
             "an answer outside its fold"
@@ -318,7 +353,7 @@ def test_teacher_edition_has_notes_and_solutions(course):
 
 
 def test_course_pages_fetch_nothing_from_elsewhere(course):
-    pages = [path for slug in WHOLE for path in sorted(course.glob(f"*/*/{slug}.html"))]
+    pages = [path for slug in WHOLE for path in sorted(course(slug).glob(f"*/*/{slug}.html"))]
     assert len(pages) == 12
     for path in pages:
         page = BeautifulSoup(path.read_text("utf8"), "html.parser")
@@ -332,7 +367,9 @@ def test_course_pages_fetch_nothing_from_elsewhere(course):
 
 def test_slides_follow_the_chapter(course):
     for edition in ("en", "zh"):
-        page = BeautifulSoup((course / edition / "slides" / "backprop.html").read_text("utf8"), "html.parser")
+        page = BeautifulSoup(
+            (course("backprop") / edition / "slides" / "backprop.html").read_text("utf8"), "html.parser"
+        )
         for notes in page.find_all("aside", class_="notes"):
             notes.extract()
         shown = page.get_text()
@@ -359,7 +396,7 @@ def test_slides_and_handouts_open_from_the_disk(course, browser, edition):
         "request",
         lambda request: faults.append(request.url) if not request.url.startswith(("file:", "data:", "blob:")) else None,
     )
-    page.goto((course / edition / "slides" / "backprop.html").as_uri())
+    page.goto((course("backprop") / edition / "slides" / "backprop.html").as_uri())
     page.wait_for_selector(".reveal.ready")
     page.wait_for_selector("section.present mjx-container, section mjx-container", state="attached")
     first = page.url
@@ -367,7 +404,7 @@ def test_slides_and_handouts_open_from_the_disk(course, browser, edition):
         page.keyboard.press("Space")
     page.wait_for_url(lambda url: url != first)  # reveal.js writes the address a little after the slide
     assert page.locator("section.present section.present").is_visible()
-    page.goto((course / edition / "student" / "backprop.html").as_uri())
+    page.goto((course("backprop") / edition / "student" / "backprop.html").as_uri())
     page.wait_for_selector("mjx-container")
     assert page.locator("mjx-merror").count() == 0 and faults == []
     cells = read_notebook(edition, "backprop").cells
@@ -378,7 +415,7 @@ def test_slides_and_handouts_open_from_the_disk(course, browser, edition):
     page.emulate_media(media="print")  # the text that the printed page and its PDF have
     assert leaks(answers, page.inner_text("body").splitlines()) == []
     assert len(page.pdf()) > 100_000
-    page.goto((course / edition / "slides" / "backprop.html").as_uri() + "?print-pdf")
+    page.goto((course("backprop") / edition / "slides" / "backprop.html").as_uri() + "?print-pdf")
     page.wait_for_selector(".pdf-page", state="attached")
     deck = page.inner_text("body")
     assert title in deck and leaks(answers, deck.splitlines()) == []

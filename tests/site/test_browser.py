@@ -4,11 +4,17 @@ Each page is loaded once for all that is asked of every page (browsing.py holds 
 can be pressed. They share one context, and with it the browser's cache, unless they leave something in its storage.
 """
 
+import functools
 import json
-from urllib.parse import quote, urljoin, urlsplit
+import re
+import subprocess
+from pathlib import Path
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
+import browsing
 import pytest
 from browsing import (
+    CHROMIUM,
     axe_faults,
     interface_faults,
     mathematics_faults,
@@ -20,6 +26,7 @@ from browsing import (
     watched,
 )
 
+from bookkit import examined, proof
 from bookkit.editions import LANGUAGE_TAGS, chapters
 
 CHAPTERS = chapters()
@@ -44,11 +51,33 @@ QUERIES = {"en": "gradient", "zh": "梯度"}
 @pytest.mark.parametrize(
     "path", [f"{edition}/{name}.html" for edition in ("en", "zh") for name in PAGES] + ["index.html", "404.html"]
 )
-def test_page(context, address, site, path):
-    """One load of a page, for all that must hold on each: see examine_page."""
-    with watched(context) as page:
-        faults = examine_page(page, address, site, path)
-    assert not faults, f"{path}:\n" + "\n".join(faults)
+def test_page(request, site, path):
+    """One load of a page, for all that must hold on each: see examine_page. Once, while nothing that it shows changes."""
+    with examined.once("pages", path, *shown_by(site, path)):
+        context, address = request.getfixturevalue("context"), request.getfixturevalue("address")
+        with watched(context) as page:
+            faults = examine_page(page, address, site, path)
+        assert not faults, f"{path}:\n" + "\n".join(faults)
+
+
+def shown_by(site, path):
+    """Return all that decides what a browser shows of a page: itself, the files it names, what all pages share, browser and tests."""
+    page = (site / path).read_bytes()
+    named = {unquote(name.decode()).partition("?")[0] for name in re.findall(rb'(?:src|href|data)="([^":#]+)', page)}
+    files = sorted({((site / path).parent / name).resolve() for name in named if not name.endswith(".html")})
+    if path.endswith("search.html"):
+        files.append(site / path.replace("search.html", "searchindex.js"))
+    own = [file.read_bytes() for file in files if file.is_file()]
+    return page, shared_by(site), CHROMIUM, *own
+
+
+@functools.cache
+def shared_by(site):
+    """Return the digest of what any page may load (style, scripts, fonts, the demos' files), of the browser and of these tests."""
+    loaded = (file for file in sorted(site.rglob("*")) if file.is_file() and "_static" in file.parts)
+    version = subprocess.run([CHROMIUM, "--version"], capture_output=True, check=True).stdout if CHROMIUM else b""
+    tests = [Path(__file__).read_bytes(), Path(browsing.__file__).read_bytes()]
+    return proof.digest(*(file.read_bytes() for file in loaded), *tests, version)
 
 
 def examine_page(page, address, site, path):

@@ -32,7 +32,8 @@ def net_loss(lost, won, n):
     interval; `lost` and `won` as for `mcnemar`.
 
     Two Wilson intervals, one of each share, combined with the correlation that two counts of one multinomial have (after
-    Newcombe 1998, doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C). Raises ValueError unless 0 <= lost, won and lost + won <= n.
+    Newcombe 1998, doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C).
+    Raises ValueError unless 0 <= lost, won and lost + won <= n.
     """
     if lost + won > n:
         raise ValueError(f"{lost} lost and {won} won are more than the {n} examples")

@@ -1,4 +1,4 @@
-"""What the tests of pages share: a watched page, and the checks of a page that is open: each returns a list of faults."""
+"""What the tests of commands and pages share: a copy of the project, a watched page, and the checks of a page that is open: each returns a list of faults."""
 
 import os
 import re
@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import axe_playwright_python
 from playwright.sync_api import TimeoutError
+
+from bookkit import ROOT
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf8")
 CHROMIUM = os.environ.get("CHROMIUM") or next(
@@ -28,6 +30,16 @@ FETCHED = {
     "object": "data",
     "embed": "src",
 }
+
+
+def copy_project(folder):
+    """A copy of what the environment and site commands read, without environment and site."""
+    shutil.copytree(
+        ROOT,
+        folder,
+        ignore=shutil.ignore_patterns(".git", ".venv", "_build", "*.egg-info", "__pycache__", ".pytest_cache"),
+    )
+    return folder
 
 
 @contextmanager

@@ -8,16 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
-from browsing import CHROMIUM, DESKTOP
-
-from bookkit import ROOT
+from browsing import CHROMIUM, DESKTOP, copy_project
 
 BUILD_SECONDS = 900
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """The whole site, built afresh with warnings as errors; once, also where pytest-xdist runs several processes.
+    """The whole site, built afresh with warnings as errors; once, also where pytest-xdist runs several processes. It is built
+    from a copy in a folder with spaces, brackets and Chinese characters, as readers have them.
 
     Or the built site in the folder that BOOK_SITE names. Where no repository is known the site is built for one that does
     not exist, so that its buttons are tested.
@@ -27,7 +26,7 @@ def site(tmp_path_factory):
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    folder, report = shared / "site" / "site", shared / "site" / "report"
+    folder, report = shared / "我的 书架（a b）" / "site", shared / "我的 书架（a b）" / "report"
     try:
         folder.parent.mkdir()
     except FileExistsError:  # another process builds it, or has built it
@@ -38,7 +37,7 @@ def site(tmp_path_factory):
     else:
         result = subprocess.run(
             [sys.executable, "-m", "bookkit", "site", "--output", str(folder)],
-            cwd=ROOT,
+            cwd=copy_project(folder.parent / "大模型 落地"),
             capture_output=True,
             text=True,
             encoding="utf8",

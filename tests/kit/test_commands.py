@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from browsing import copy_project
 
 from bookkit import ROOT, environment, serve
 from bookkit.__main__ import main
@@ -24,16 +26,6 @@ def test_wrong_python_is_named(version):
 @pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])
 def test_right_python_is_taken(version):
     environment.check_python(version)
-
-
-def copy_project(folder):
-    """A copy of what the environment and site commands read, without environment and site."""
-    shutil.copytree(
-        ROOT,
-        folder,
-        ignore=shutil.ignore_patterns(".git", ".venv", "_build", "*.egg-info", "__pycache__", ".pytest_cache"),
-    )
-    return folder
 
 
 @pytest.mark.slow
@@ -100,8 +92,20 @@ def test_port_in_use(tmp_path):
 
 @pytest.mark.slow
 def test_a_failed_build_keeps_the_previous_site(tmp_path):
-    """A broken link stops the build; the site that was there stays, and no half-built folder is left."""
+    """A broken link stops the build; the site that was there stays, and no half-built folder is left.
+
+    With one chapter: the others take the time of a build and have no part in this.
+    """
     project = copy_project(tmp_path / "project")
+    contents = yaml.safe_load((project / "_toc.yml").read_text("utf8"))
+    for part in contents["parts"]:
+        part["chapters"] = [
+            page
+            for page in part["chapters"]
+            if (project / f"{page['file']}.md").exists() or page["file"].endswith("/linear-regression")
+        ]
+    contents["parts"] = [part for part in contents["parts"] if part["chapters"]]
+    (project / "_toc.yml").write_text(yaml.safe_dump(contents, allow_unicode=True), "utf8")
     site = project / "_build" / "site"
     site.mkdir(parents=True)
     (site / "index.html").write_text("the previous site")
@@ -120,15 +124,6 @@ def test_unknown_chapter_is_named(command, capsys):
         main([command, "no-such-chapter"])
     assert stopped.value.code == 2
     assert "there is no chapter no-such-chapter. The chapters are: " in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_the_site_is_built_in_a_folder_with_spaces_and_chinese_characters(tmp_path):
-    project = copy_project(tmp_path / "我的 书架（a b）" / "大模型 落地")
-    result = run(sys.executable, "-m", "bookkit", "site", cwd=project)
-    assert result.returncode == 0, result.stderr
-    for page in ("index.html", "en/backprop.html", "zh/backprop.html", "zh/_static/mathjax/tex-chtml.js"):
-        assert (project / "_build" / "site" / page).exists(), page
 
 
 def test_unknown_arguments_are_named(capsys):

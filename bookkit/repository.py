@@ -12,6 +12,7 @@ built from them (site, course files, the branch that the Colab buttons open) get
 """
 
 import copy
+import functools
 import os
 import re
 import shutil
@@ -40,6 +41,7 @@ LINK_TARGET = re.compile(LOCAL_PAGE)
 WHOLE_LINK = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)" + LOCAL_PAGE)
 
 
+@functools.cache
 def commit():
     """Return the hash of the commit that is checked out, "" outside a repository."""
     found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
